@@ -1,0 +1,1 @@
+"""What leaves the bus: sinks into the databases that ministries already have."""

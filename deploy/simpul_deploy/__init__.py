@@ -1,0 +1,1 @@
+"""What runs the bus: the `simpul` command, the local stack, the demo."""

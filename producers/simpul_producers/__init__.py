@@ -1,0 +1,1 @@
+"""What enters the bus: publisher SDK, durable outbox, importer."""

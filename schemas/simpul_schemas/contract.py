@@ -1,0 +1,68 @@
+"""The event types of the contract, each with its Avro schema, model and rules.
+
+The `.avsc` files under `avro/` are the contract; the models say the same in Python, which a test proves field by field.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import resources
+from types import MappingProxyType
+from typing import Any
+
+import fastavro
+
+from simpul_schemas.errors import UnknownEventType
+from simpul_schemas.events import incident, participation, report
+from simpul_schemas.events.envelope import Event
+from simpul_schemas.rules import Rule, RuleSet
+
+
+@dataclass(frozen=True)
+class EventType:
+    """One event type: its name in topics, its model, its rules and its Avro schema as text."""
+
+    name: str
+    model: type[Event]
+    rules: RuleSet
+    schema: str
+
+    @cached_property
+    def parsed_schema(self) -> Any:  # noqa: ANN401  # fastavro's own schema type is a union of dict, list and str
+        """The schema as fastavro takes it."""
+        return fastavro.parse_schema(json.loads(self.schema))
+
+    @cached_property
+    def record_name(self) -> str:
+        """The full name of the Avro record, which a writer's schema must bear as well."""
+        parsed = json.loads(self.schema)
+        return f"{parsed['namespace']}.{parsed['name']}"
+
+
+def _load(name: str, model: type[Event], rules: tuple[Rule, ...]) -> EventType:
+    text = resources.files("simpul_schemas").joinpath(f"avro/{name}.avsc").read_text(encoding="utf-8")
+    # One compact form, so that the registry sees one text and gives one id.
+    return EventType(name, model, RuleSet(rules), json.dumps(json.loads(text), ensure_ascii=False))
+
+
+#: Every event type by its name.
+EVENT_TYPES: Mapping[str, EventType] = MappingProxyType(
+    {
+        "incident": _load("incident", incident.Incident, incident.RULES),
+        "participation": _load("participation", participation.Participation, participation.RULES),
+        "report": _load("report", report.Report, report.RULES),
+    }
+)
+
+
+def event_type(name: str) -> EventType:
+    """Return an event type by its name, or raise `UnknownEventType` naming those that exist."""
+    found = EVENT_TYPES.get(name)
+    if found is None:
+        known = ", ".join(EVENT_TYPES)
+        raise UnknownEventType(
+            f"Jenis peristiwa '{name}' tidak dikenal; yang ada: {known}.",
+            f"There is no event type '{name}'; there are: {known}.",
+        )
+    return found

@@ -1,0 +1,96 @@
+"""The errors of the contract, and the root of every error of the bus.
+
+    SimpulError
+    ├── CallerError                 what was handed in is wrong; trying again changes nothing
+    │   ├── InvalidEvent            an event breaks the contract; carries the verdict's codes
+    │   ├── MalformedRecord         bytes that are no framed Avro record of a known schema
+    │   ├── UnknownEventType        an event type that the contract does not have
+    │   ├── UnknownView             a view that the contract does not have
+    │   └── SettingsError           a setting is unknown, missing or unreadable
+    └── OutsideError                something outside failed; the same call may succeed later
+        ├── BrokerUnavailable       no broker answers under the configured address
+        ├── RegistryUnavailable     the schema registry does not answer
+        └── RegistryRefused         the schema registry answered, and said no
+
+Every message is held in Indonesian and in English; `str()` shows both, Indonesian first. `exit_code` is what the
+`simpul` command exits with: 1 findings, 2 usage, 3 cannot connect, 4 partial.
+"""
+
+from typing import ClassVar
+
+
+class SimpulError(Exception):
+    """Root of all errors that the bus raises on purpose: one sentence that says what happened and what to do."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message_id: str, message_en: str) -> None:
+        super().__init__(message_id, message_en)
+        self.message_id = message_id
+        self.message_en = message_en
+
+    def __str__(self) -> str:
+        return f"{self.message_id} / {self.message_en}"
+
+
+class CallerError(SimpulError):
+    """What was handed in is wrong."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class InvalidEvent(CallerError):
+    """An event breaks the contract.
+
+    `codes` are the stable codes of the rules it broke, the first being the one it is counted under.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, codes: tuple[str, ...], message_id: str, message_en: str) -> None:
+        super().__init__(message_id, message_en)
+        self.codes = codes
+
+
+class MalformedRecord(CallerError):
+    """Bytes that are no framed Avro record of a known schema; `code` says in what way."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, code: str, message_id: str, message_en: str) -> None:
+        super().__init__(message_id, message_en)
+        self.code = code
+
+
+class UnknownEventType(CallerError):
+    """An event type that the contract does not have."""
+
+
+class UnknownView(CallerError):
+    """A view that the contract does not have."""
+
+
+class SettingsError(CallerError):
+    """A setting is unknown, missing or unreadable."""
+
+
+class OutsideError(SimpulError):
+    """Something outside failed; the same call may succeed later."""
+
+    exit_code: ClassVar[int] = 3
+
+
+class BrokerUnavailable(OutsideError):
+    """No broker answers under the configured address."""
+
+
+class RegistryUnavailable(OutsideError):
+    """The schema registry does not answer."""
+
+
+class RegistryRefused(OutsideError):
+    """The schema registry answered, and said no; `error_code` is its own numeric code, 0 where it gave none."""
+
+    def __init__(self, error_code: int, message_id: str, message_en: str) -> None:
+        super().__init__(message_id, message_en)
+        self.error_code = error_code

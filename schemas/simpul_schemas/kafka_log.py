@@ -1,0 +1,217 @@
+"""The log on a real Kafka broker, by aiokafka."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+
+import aiokafka
+from aiokafka.errors import KafkaError
+
+from simpul_schemas.errors import BrokerUnavailable
+from simpul_schemas.log import Block, Outgoing, Partition, StartOffset
+
+_FETCH_BYTES = 64 << 20
+_PARTITION_FETCH_BYTES = 8 << 20
+#: A dead worker's partitions are handed on after this; a live one says so three times in between.
+_SESSION_TIMEOUT_MS = 10_000
+
+
+def _unavailable(bootstrap_servers: str) -> BrokerUnavailable:
+    return BrokerUnavailable(
+        f"Broker Kafka di {bootstrap_servers} tidak menjawab; periksa alamat dan jaringan, atau jalankan 'simpul up'.",
+        f"No Kafka broker answers at {bootstrap_servers}; check address and network, or run 'simpul up'.",
+    )
+
+
+def _of(partition: aiokafka.TopicPartition) -> Partition:
+    return Partition(partition.topic, partition.partition)
+
+
+class _Reader:
+    """What both ways of reading share: turning fetched records into blocks."""
+
+    def __init__(self, bootstrap_servers: str, start_offset: StartOffset, **settings: object) -> None:
+        self._bootstrap_servers = bootstrap_servers
+        self._start_offset = start_offset
+        self._settings = settings
+        self._consumer: aiokafka.AIOKafkaConsumer | None = None
+
+    @property
+    def _connected(self) -> aiokafka.AIOKafkaConsumer:
+        if self._consumer is None:
+            message = "read before start"
+            raise RuntimeError(message)
+        return self._consumer
+
+    async def _connect(self, *topics: str) -> None:
+        consumer = aiokafka.AIOKafkaConsumer(
+            *topics,
+            bootstrap_servers=self._bootstrap_servers,
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            fetch_max_bytes=_FETCH_BYTES,
+            max_partition_fetch_bytes=_PARTITION_FETCH_BYTES,
+            **self._settings,
+        )
+        try:
+            await consumer.start()
+        except (KafkaError, OSError) as error:
+            await consumer.stop()
+            raise _unavailable(self._bootstrap_servers) from error
+        self._consumer = consumer
+
+    async def stop(self) -> None:
+        """See `simpul_schemas.log`."""
+        if self._consumer is not None:
+            await self._consumer.stop()
+            self._consumer = None
+
+    async def read(self, max_records: int, timeout_seconds: float) -> list[Block]:
+        """See `simpul_schemas.log`."""
+        try:
+            fetched = await self._connected.getmany(timeout_ms=int(timeout_seconds * 1000), max_records=max_records)
+        except KafkaError as error:
+            raise _unavailable(self._bootstrap_servers) from error
+        return [
+            Block(
+                _of(partition),
+                [record.value for record in records],
+                [record.key for record in records],
+                [record.offset for record in records],
+                [record.timestamp * 1000 for record in records],
+            )
+            for partition, records in fetched.items()
+            if records
+        ]
+
+    async def end_offsets(self) -> Mapping[Partition, int]:
+        """See `simpul_schemas.log`."""
+        try:
+            found = await self._connected.end_offsets(list(self._connected.assignment()))
+        except KafkaError as error:
+            raise _unavailable(self._bootstrap_servers) from error
+        return {_of(partition): offset for partition, offset in found.items()}
+
+    async def publish_progress(self, positions: Mapping[Partition, int]) -> None:
+        """Do nothing: a reader outside a group has nowhere to show its progress."""
+
+
+class GroupReader(_Reader):
+    """Shares topics with the other members of a consumer group; Kafka says who reads which partition."""
+
+    def __init__(self, bootstrap_servers: str, group: str, topics: Iterable[str], start_offset: StartOffset) -> None:
+        super().__init__(
+            bootstrap_servers,
+            start_offset,
+            group_id=group,
+            session_timeout_ms=_SESSION_TIMEOUT_MS,
+            heartbeat_interval_ms=_SESSION_TIMEOUT_MS // 4,
+        )
+        self._topics = list(topics)
+
+    async def start(self) -> None:
+        """See `simpul_schemas.log`."""
+        await self._connect()
+        self._connected.subscribe(self._topics, listener=_SeekOnAssignment(self._connected, self._start_offset))
+
+    async def publish_progress(self, positions: Mapping[Partition, int]) -> None:
+        """See `simpul_schemas.log`."""
+        mine = self._connected.assignment()
+        offsets = {
+            partition: positions[_of(partition)] for partition in mine if positions.get(_of(partition)) is not None
+        }
+        if not offsets:
+            return
+        try:
+            await self._connected.commit(offsets)
+        except KafkaError:
+            # Only for onlookers; a rebalance under way refuses it, and the next batch says it again.
+            return
+
+
+class _SeekOnAssignment(aiokafka.ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
+    """Sets every newly assigned partition to the reader's own position."""
+
+    def __init__(self, consumer: aiokafka.AIOKafkaConsumer, start_offset: StartOffset) -> None:
+        self._consumer = consumer
+        self._start_offset = start_offset
+
+    async def on_partitions_revoked(self, revoked: object) -> None:
+        """Do nothing: what was read is applied or read again, by whoever reads it."""
+
+    async def on_partitions_assigned(self, assigned: Iterable[aiokafka.TopicPartition]) -> None:
+        """Go to the stored offset of each partition."""
+        for partition in assigned:
+            self._consumer.seek(partition, self._start_offset(_of(partition)))
+
+
+class AssignedReader(_Reader):
+    """Reads every partition of the given topics, alone."""
+
+    def __init__(self, bootstrap_servers: str, topics: Iterable[str], start_offset: StartOffset) -> None:
+        super().__init__(bootstrap_servers, start_offset)
+        self._topics = list(topics)
+
+    async def start(self) -> None:
+        """See `simpul_schemas.log`."""
+        # A subscription makes the client learn the partitions; it is then given up for a fixed assignment, because a
+        # subscription without a group starts from the beginning again whenever the cluster's metadata changes.
+        await self._connect(*self._topics)
+        consumer = self._connected
+        partitions = [
+            aiokafka.TopicPartition(topic, number)
+            for topic in self._topics
+            for number in sorted(consumer.partitions_for_topic(topic) or ())
+        ]
+        consumer.unsubscribe()
+        consumer.assign(partitions)
+        for partition in partitions:
+            consumer.seek(partition, self._start_offset(_of(partition)))
+
+
+class KafkaWriter:
+    """Appends with acks from all replicas and an idempotent producer.
+
+    After any failed send the producer is made anew, because aiokafka's refuses all later records of that partition.
+    """
+
+    def __init__(self, bootstrap_servers: str) -> None:
+        self._bootstrap_servers = bootstrap_servers
+        self._producer: aiokafka.AIOKafkaProducer | None = None
+
+    async def start(self) -> None:
+        """See `simpul_schemas.log`."""
+        producer = aiokafka.AIOKafkaProducer(
+            bootstrap_servers=self._bootstrap_servers,
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=5,
+            max_request_size=2 << 20,
+        )
+        try:
+            await producer.start()
+        except (KafkaError, OSError) as error:
+            await producer.stop()
+            raise _unavailable(self._bootstrap_servers) from error
+        self._producer = producer
+
+    async def stop(self) -> None:
+        """See `simpul_schemas.log`."""
+        if self._producer is not None:
+            await self._producer.stop()
+            self._producer = None
+
+    async def send(self, records: Sequence[Outgoing]) -> None:
+        """See `simpul_schemas.log`."""
+        if self._producer is None:
+            await self.start()
+        producer = self._producer
+        assert producer is not None  # noqa: S101  # `start` sets it or raises
+        try:
+            futures = [
+                await producer.send(record.topic, record.value, key=record.key, headers=list(record.headers))
+                for record in records
+            ]
+            await asyncio.gather(*futures)
+        except KafkaError as error:
+            await self.stop()
+            raise _unavailable(self._bootstrap_servers) from error

@@ -1,0 +1,97 @@
+"""The topics of the bus: their names, and how the broker keeps them.
+
+| topic | key | kept |
+|---|---|---|
+| `simpul.<province>.<type>.v1` | subject | for ever: audit and replay live on it |
+| `simpul.<province>.quarantine.v1` | subject or raw key | 1 year: original bytes, origin, verdict codes |
+| `simpul.partial.<view>.v1` | group and input partition | compacted |
+| `simpul.view.<view>.v1` | group | compacted: what national consumers read |
+
+All carry the broker's append time, so that an outbox which was offline for a month does not see its records deleted
+on arrival; event time lives in the payload.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+_EVENT_TOPIC = re.compile(r"simpul\.(?P<province>\d{2})\.(?P<event_type>[a-z_]+)\.v1")
+_RESERVED = frozenset({"quarantine", "receipt"})
+_YEAR_MS = 365 * 24 * 3600 * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """A topic as it must exist: name, number of partitions, broker settings by their Kafka names."""
+
+    name: str
+    partitions: int
+    config: Mapping[str, str]
+
+
+def event_topic(province: str, event_type: str) -> str:
+    """Return the topic that a province's events of one type go to."""
+    return f"simpul.{province}.{event_type}.v1"
+
+
+def quarantine_topic(province: str) -> str:
+    """Return the topic that a province's refused records go to."""
+    return event_topic(province, "quarantine")
+
+
+def partial_topic(view: str) -> str:
+    """Return the topic of a view's partial figures: one partition, keyed by group and input partition."""
+    return f"simpul.partial.{view}.v1"
+
+
+def view_topic(view: str) -> str:
+    """Return the topic of a view's figures, which national consumers read."""
+    return f"simpul.view.{view}.v1"
+
+
+def province_of_topic(topic: str) -> str | None:
+    """Return the province of an event topic; None for every other topic."""
+    match = _EVENT_TOPIC.fullmatch(topic)
+    return match["province"] if match and match["event_type"] not in _RESERVED else None
+
+
+def value_subject(topic: str) -> str:
+    """Return the registry subject of a topic's values, by the default naming strategy of Confluent's clients."""
+    return f"{topic}-value"
+
+
+def _spec(name: str, partitions: int, **config: str) -> TopicSpec:
+    named = {key.replace("_", "."): value for key, value in config.items()}
+    return TopicSpec(name, partitions, MappingProxyType({"message.timestamp.type": "LogAppendTime", **named}))
+
+
+def event_topic_spec(province: str, event_type: str, partitions: int = 1) -> TopicSpec:
+    """Describe an event topic: never deleted from, in log order."""
+    return _spec(event_topic(province, event_type), partitions, cleanup_policy="delete", retention_ms="-1")
+
+
+def quarantine_topic_spec(province: str) -> TopicSpec:
+    """Describe a quarantine topic: one year, room for any record that the broker took on an event topic."""
+    return _spec(
+        quarantine_topic(province), 1, cleanup_policy="delete", retention_ms=str(_YEAR_MS), max_message_bytes="2097152"
+    )
+
+
+def partial_topic_spec(view: str) -> TopicSpec:
+    """Describe a partial topic.
+
+    A worker that was frozen and wakes may append an older revision behind a newer one. Readers take the highest
+    revision, so this harms nobody as long as both are in the log: compaction waits a week for the newer one to be
+    written again.
+    """
+    return _compacted(partial_topic(view))
+
+
+def view_topic_spec(view: str) -> TopicSpec:
+    """Describe a view topic, with the same wait as a partial topic."""
+    return _compacted(view_topic(view))
+
+
+def _compacted(name: str) -> TopicSpec:
+    return _spec(name, 1, cleanup_policy="compact", min_compaction_lag_ms=str(7 * 24 * 3600 * 1000))
