@@ -1,0 +1,80 @@
+"""The port of a fold's state: entities, groups, names, positions and what is still to be sent, in one transaction.
+
+`lmdb_store` is the adapter on disk, `testing` the twin in memory; `tests/contract/test_store.py` runs on both.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from simpul_schemas.log import Outgoing, Partition
+
+
+class Space(StrEnum):
+    """The tables of a store: all map bytes to bytes."""
+
+    ENTITIES = "entities"
+    GROUPS = "groups"
+    NAMES = "names"
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far an input partition has been folded, and what was found there.
+
+    `records` were read before `next_offset`; of these `refused` went to quarantine, and `current` are the newest
+    accepted ones of their subjects. The rest is superseded.
+    """
+
+    next_offset: int = 0
+    records: int = 0
+    refused: int = 0
+    current: int = 0
+
+    @property
+    def superseded(self) -> int:
+        """Accepted records that a higher revision of their subject, or a copy of themselves, has replaced."""
+        return self.records - self.refused - self.current
+
+
+class Transaction(Protocol):
+    """What can be done inside a transaction: all of it holds, or nothing."""
+
+    def get(self, space: Space, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
+        """Return the values of those keys that are there; quickest when the keys are sorted."""
+
+    def put(self, space: Space, items: Sequence[tuple[bytes, bytes]]) -> None:
+        """Set values, over any older ones."""
+
+    def position(self, partition: Partition) -> Position:
+        """Return the position of an input partition; zeros for one that was never seen."""
+
+    def put_position(self, partition: Partition, position: Position) -> None:
+        """Set the position of an input partition."""
+
+    def put_pending(self, records: Sequence[Outgoing]) -> None:
+        """Note records that must be sent; nothing for an empty list."""
+
+
+class Store(Protocol):
+    """A fold's state on disk or in memory; used by one worker at a time."""
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """Begin; commits at the end of the block, and leaves nothing behind when the block raises."""
+
+    def positions(self) -> Mapping[Partition, Position]:
+        """Return the positions of all input partitions."""
+
+    def pending(self) -> Iterable[tuple[int, Sequence[Outgoing]]]:
+        """Return what was noted and not settled, oldest first, with the number to settle it by."""
+
+    def settle(self, numbers: Iterable[int]) -> None:
+        """Forget what the broker has acknowledged."""
+
+    def items(self, space: Space) -> Iterable[tuple[bytes, bytes]]:
+        """Return everything in a space, sorted by key."""
+
+    def close(self) -> None:
+        """Give the store back; harmless when called twice."""

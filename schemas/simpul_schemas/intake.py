@@ -1,0 +1,174 @@
+"""From raw blocks of a log to columns: frame check, decoding by the writer's schema, and the verdict of the rules.
+
+The fold and every sink read events through this one door, so they accept and refuse the very same records.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from simpul_schemas.columns import ROW, BlockDecoder, conform, judge
+from simpul_schemas.contract import EventType
+from simpul_schemas.errors import MalformedRecord, RegistryRefused
+from simpul_schemas.log import Block, Partition
+from simpul_schemas.registry import NOT_FOUND_CODES, Registry
+from simpul_schemas.rules import NOW, PROVINCE
+from simpul_schemas.topics import province_of_topic
+from simpul_schemas.wire import HEADER_SIZE, unframe
+
+#: Column: which of the blocks a row came from.
+BLOCK = "_block"
+#: Column: the offset a row came from.
+OFFSET = "_offset"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A record that does not count: where it lies, its original bytes, and why, the first code being its main one."""
+
+    partition: Partition
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    codes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What came of some blocks.
+
+    `frame` has the columns of the current schema, `BLOCK` and `OFFSET`, and a row for every record that was taken;
+    `refused` has all the others.
+    """
+
+    frame: pl.DataFrame
+    refused: Sequence[Refused]
+
+
+class RecordIntake:
+    """Decodes the records of one Avro type, whichever version of its schema they were written with."""
+
+    def __init__(self, schema: str, registry: Registry) -> None:
+        self._registry = registry
+        parsed = json.loads(schema)
+        self._name = (parsed["namespace"], parsed["name"])
+        self._required = {field["name"] for field in parsed["fields"] if "default" not in field}
+        current = BlockDecoder(schema).decode([]).frame.drop(ROW)
+        self._schema = pl.Schema([*current.schema.items(), (ROW, pl.Int64())])
+        self._decoders: dict[int, BlockDecoder | str] = {}
+
+    def take(self, blocks: Sequence[Block]) -> Intake:
+        """Decode every record that can be; a registry that does not answer raises, so that nothing is skipped."""
+        values = [value for block in blocks for value in block.values]
+        by_schema, codes = self._group(values)
+        frames = [pl.DataFrame(schema=self._schema)]
+        for schema_id, rows in by_schema.items():
+            decoder = self._decoder(schema_id)
+            if isinstance(decoder, str):
+                codes.update(dict.fromkeys(rows, decoder))
+                continue
+            decoded = decoder.decode([values[row][HEADER_SIZE:] for row in rows])  # type: ignore[index]  # grouped rows have a value
+            codes.update({rows[position]: code for position, code in decoded.malformed.items()})
+            found = decoded.frame
+            if len(rows) != len(values):
+                found = found.with_columns(pl.Series(ROW, rows, pl.Int64).gather(found[ROW]))
+            frames.append(conform(found, self._schema))
+        frame = self._locate(pl.concat(frames), blocks)
+        return Intake(frame, list(refusals(blocks, {row: (code,) for row, code in codes.items()})))
+
+    def _group(self, values: Sequence[bytes | None]) -> tuple[dict[int, list[int]], dict[int, str]]:
+        """Sort rows by schema id; a row without a proper frame gets a code."""
+        heads = {value[:HEADER_SIZE] if value is not None else None for value in values}
+        if len(heads) == 1 and (head := next(iter(heads))) is not None and len(head) == HEADER_SIZE and head[0] == 0:
+            return {unframe(head)[0]: list(range(len(values)))}, {}
+        rows: dict[int, list[int]] = {}
+        codes: dict[int, str] = {}
+        for row, value in enumerate(values):
+            try:
+                schema_id, _ = unframe(value)
+            except MalformedRecord as error:
+                codes[row] = error.code
+            else:
+                rows.setdefault(schema_id, []).append(row)
+        return rows, codes
+
+    def _decoder(self, schema_id: int) -> BlockDecoder | str:
+        """Return the decoder of a schema id, or the code under which all its records are refused."""
+        found = self._decoders.get(schema_id)
+        if found is None:
+            found = self._make_decoder(schema_id)
+            if found != "record.schema_unknown":  # it may be registered a moment later
+                self._decoders[schema_id] = found
+        return found
+
+    def _make_decoder(self, schema_id: int) -> BlockDecoder | str:
+        try:
+            schema = self._registry.schema(schema_id)
+        except RegistryRefused as error:
+            if error.error_code in NOT_FOUND_CODES:
+                return "record.schema_unknown"
+            raise
+        parsed = json.loads(schema)
+        if not isinstance(parsed, dict) or (parsed.get("namespace"), parsed.get("name")) != self._name:
+            return "record.wrong_type"
+        if self._required - {field["name"] for field in parsed.get("fields", ())}:
+            return "record.schema_incompatible"
+        try:
+            return BlockDecoder(schema)
+        except (KeyboardInterrupt, SystemExit, MemoryError):
+            raise
+        except BaseException:  # noqa: BLE001  # pyruhvro panics with a bare BaseException
+            return "record.schema_incompatible"
+
+    @staticmethod
+    def _locate(frame: pl.DataFrame, blocks: Sequence[Block]) -> pl.DataFrame:
+        sizes = [len(block.values) for block in blocks]
+        block_of = pl.Series(BLOCK, np.repeat(np.arange(len(blocks), dtype=np.uint32), sizes))
+        offset_of = pl.Series(OFFSET, np.concatenate([np.asarray(block.offsets, np.int64) for block in blocks]))
+        return frame.with_columns(block_of.gather(frame[ROW]), offset_of.gather(frame[ROW]))
+
+
+class EventIntake:
+    """Decodes and judges the events of one type."""
+
+    def __init__(self, event_type: EventType, registry: Registry) -> None:
+        self._rules = event_type.rules
+        self._records = RecordIntake(event_type.schema, registry)
+
+    def take(self, blocks: Sequence[Block]) -> Intake:
+        """Return the accepted events, and every other record with all the codes of its verdict."""
+        decoded = self._records.take(blocks)
+        frame = decoded.frame
+        rows = frame[ROW]
+        appended = pl.Series(NOW, np.concatenate([np.asarray(block.timestamps, np.int64) for block in blocks]))
+        provinces = pl.Series(PROVINCE, [province_of_topic(block.partition.topic) for block in blocks], pl.String)
+        frame = frame.with_columns(appended.gather(rows), provinces.gather(frame[BLOCK]))
+        verdict = judge(frame, self._rules)
+        refused = (verdict & self._rules.reject_mask) != 0
+        if not refused.any():
+            return Intake(frame, decoded.refused)
+        codes = {
+            row: self._rules.codes(bits)
+            for row, bits in zip(rows.filter(refused).to_list(), verdict.filter(refused).to_list(), strict=True)
+        }
+        return Intake(frame.filter(~refused), [*decoded.refused, *refusals(blocks, codes)])
+
+
+def refusals(blocks: Sequence[Block], codes: dict[int, tuple[str, ...]]) -> list[Refused]:
+    """Find the records behind row numbers that count through all blocks."""
+    found: list[Refused] = []
+    start = 0
+    for block in blocks:
+        end = start + len(block.values)
+        found.extend(
+            Refused(
+                block.partition, block.offsets[row - start], block.keys[row - start], block.values[row - start], why
+            )
+            for row, why in codes.items()
+            if start <= row < end
+        )
+        start = end
+    return found
