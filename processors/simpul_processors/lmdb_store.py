@@ -4,7 +4,6 @@ Commits are left to the operating system to write out: a killed process loses no
 the boot id that the store was opened under, whereupon the store is thrown away and rebuilt from the log.
 """
 
-import fcntl
 import json
 import shutil
 import struct
@@ -15,7 +14,8 @@ from typing import Any
 
 import lmdb
 
-from simpul_processors.errors import StoreBroken, StoreFull, StoreInUse
+from simpul_processors.errors import StoreBroken, StoreFull
+from simpul_processors.lock import FolderLock
 from simpul_processors.store import Position, Space, Transaction
 from simpul_schemas.log import Outgoing, Partition
 
@@ -35,8 +35,7 @@ class LmdbStore:
     """
 
     def __init__(self, folder: Path, fingerprint: str) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._lock = _lock(folder)
+        self._lock = FolderLock(folder)
         try:
             self._env = self._open(folder / "data", fingerprint)
         except BaseException:
@@ -131,19 +130,6 @@ class _LmdbTransaction:
         with self._inner.cursor(self._pending) as cursor:
             number = int.from_bytes(cursor.key(), "big") + 1 if cursor.last() else 0
             cursor.put(number.to_bytes(8, "big"), _pack_records(records))
-
-
-def _lock(folder: Path) -> Any:  # noqa: ANN401  # an open file
-    file = (folder / "lock").open("w")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        file.close()
-        raise StoreInUse(
-            f"Penyimpanan '{folder}' dipakai pekerja lain; beri pekerja ini nama lain dengan --name.",
-            f"The store '{folder}' is used by another worker; give this one another --name.",
-        ) from error
-    return file
 
 
 def _boot_id() -> str:

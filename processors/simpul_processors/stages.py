@@ -35,10 +35,14 @@ from simpul_schemas.wire import frame
 
 
 class Stage(Protocol):
-    """One step of the fold: which topics it reads, and what it does with their blocks."""
+    """One step of the fold: which topics it reads, and what it does with their blocks.
+
+    `declaration` is a text that changes with what the stage computes: a store of another one is rebuilt from the log.
+    """
 
     name: str
     topics: Sequence[str]
+    declaration: str
 
     def apply(self, transaction: Transaction, blocks: Sequence[Block]) -> list[Outgoing]:
         """Fold the blocks, move the positions of their partitions, and return what must be sent."""
@@ -72,7 +76,10 @@ class PartialStage:
 
     def __init__(self, view: View, registry: Registry) -> None:
         self.name = f"{view.spec.name}.partial"
-        self.topics = [event_topic(province, view.spec.event_type) for province in load_regions().provinces()]
+        self.topics: Sequence[str] = [
+            event_topic(province, view.spec.event_type) for province in load_regions().provinces()
+        ]
+        self.declaration = view.declaration
         self._view = view
         self._intake = EventIntake(event_type(view.spec.event_type), registry)
         self._fold = Fold(view.spec.measure_names, lambda text: (text,))
@@ -124,7 +131,8 @@ class FigureStage:
 
     def __init__(self, spec: ViewSpec, registry: Registry) -> None:
         self.name = f"{spec.name}.figure"
-        self.topics = [partial_topic(spec.name)]
+        self.topics: Sequence[str] = [partial_topic(spec.name)]
+        self.declaration = spec.figure_schema
         self._spec = spec
         self._intake = RecordIntake(spec.partial_schema, registry)
         self._fold = Fold(spec.measure_names, roll_up)

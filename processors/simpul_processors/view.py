@@ -26,6 +26,12 @@ class View:
     dimensions: Mapping[str, pl.Expr]
     measures: Mapping[str, pl.Expr]
 
+    @property
+    def declaration(self) -> str:
+        """All that the view says, as a text that changes when it does."""
+        expressions = {name: str(expression) for name, expression in {**self.dimensions, **self.measures}.items()}
+        return json.dumps([self.spec.partial_schema, expressions], sort_keys=True)
+
     def contributions(self, events: pl.DataFrame) -> pl.DataFrame:
         """Return the measures of each event, and its base group as text: region and dimensions."""
         group = pl.struct("region", *(self.dimensions[name].alias(name) for name in self.spec.dimension_names))

@@ -51,6 +51,10 @@ class Worker:
             if count and on_batch is not None:
                 on_batch(self._stage.name, count)
 
+    async def stop(self) -> None:
+        """Disconnect from the broker; `run` connects again."""
+        await self._writer.stop()
+
     async def step(self, reader: LogReader) -> int:
         """Put one batch through and return how many records it had; 0 when none came in time."""
         blocks = self._unseen(await reader.read(self._limits.max_records, self._limits.poll_seconds))

@@ -1,0 +1,153 @@
+"""The worker process: one Faust app that hosts the fold.
+
+Each stage is a service of the app with a consumer of its own, since Faust's per-event streams cost a hundred times more
+than the fold itself, and its tables and commits lose or double events under `kill -9`. Faust gives the process its
+life: start, signals, supervision, timers.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import faust
+from mode import Service
+
+from simpul_processors.lmdb_store import LmdbStore
+from simpul_processors.stages import FigureStage, PartialStage, Stage
+from simpul_processors.views import VIEWS
+from simpul_processors.worker import Limits, Worker
+from simpul_schemas.errors import OutsideError
+from simpul_schemas.kafka_log import GroupReader, KafkaWriter
+from simpul_schemas.log import LogReader
+from simpul_schemas.registry import Registry
+
+_log = logging.getLogger(__name__)
+
+#: Changes when the layout of a store does, so that an old one is rebuilt from the log.
+LAYOUT = 1
+#: A stage that is behind and does nothing for so long is stuck: the process ends, and its supervisor starts it anew.
+STUCK_SECONDS = 120.0
+_RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
+
+
+def consumer_group(stage_name: str) -> str:
+    """Return the consumer group of a stage; its committed offsets are only for those who watch lag."""
+    return f"simpul.fold.{stage_name}"
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """What a worker process needs to know; `stores` is a folder of its own."""
+
+    bootstrap_servers: str
+    registry: Registry
+    stores: Path
+    limits: Limits
+
+
+def build_app(settings: WorkerSettings) -> Any:  # noqa: ANN401  # faust ships no types
+    """Build the Faust app with one service for each stage of each view."""
+    app = faust.App(
+        "simpul-worker",
+        broker=f"kafka://{settings.bootstrap_servers}",
+        broker_session_timeout=10.0,
+        broker_heartbeat_interval=2.0,
+        store="memory://",
+        key_serializer="raw",
+        value_serializer="raw",
+        topic_disable_leader=True,
+        web_enabled=False,
+    )
+    app.producer_only = True  # no agent yet, and without one Faust's own consumer refuses to start
+    for view in VIEWS.values():
+        app.service(_service(partial(PartialStage, view, settings.registry), settings))
+        app.service(_service(partial(FigureStage, view.spec, settings.registry), settings))
+    return app
+
+
+def _service(make_stage: Callable[[], Stage], settings: WorkerSettings) -> type[Any]:
+    """Make the class of a service, as Faust wants classes."""
+
+    class FoldService(Service):  # type: ignore[misc, unused-ignore]  # mode ships no types
+        """Runs one stage for ever."""
+
+        @Service.task
+        async def fold(self) -> None:
+            await _Host(make_stage(), settings, lambda: bool(self.should_stop)).run()
+
+    return FoldService
+
+
+class _Host:
+    """Keeps one stage going: opens its store, connects, and connects again when the outside was away."""
+
+    def __init__(self, stage: Stage, settings: WorkerSettings, should_stop: Callable[[], bool]) -> None:
+        self._stage = stage
+        self._settings = settings
+        self._should_stop = should_stop
+        self._moved_at = time.monotonic()
+
+    async def run(self) -> None:
+        fingerprint = json.dumps([LAYOUT, self._stage.name, self._stage.declaration])
+        store = LmdbStore(self._settings.stores / self._stage.name, fingerprint)
+        try:
+            worker = Worker(self._stage, store, KafkaWriter(self._settings.bootstrap_servers), self._settings.limits)
+            tries = 0
+            while not self._should_stop():
+                started = time.monotonic()
+                try:
+                    await self._run_once(worker)
+                except OutsideError as error:
+                    tries = tries + 1 if time.monotonic() - started < 60 else 0
+                    wait = _RETRY_SECONDS[min(tries, len(_RETRY_SECONDS) - 1)]
+                    _log.warning("%s: %s (%.1f s)", self._stage.name, error, wait)
+                    await asyncio.sleep(wait)
+        finally:
+            store.close()
+
+    async def _run_once(self, worker: Worker) -> None:
+        group = consumer_group(self._stage.name)
+        reader = GroupReader(self._settings.bootstrap_servers, group, self._stage.topics, worker.start_offset)
+        await reader.start()
+        self._moved_at = time.monotonic()
+        watch = asyncio.create_task(self._watch(reader, worker))
+        try:
+            await worker.run(reader, self._should_stop, self._moved)
+        finally:
+            watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watch
+            await worker.stop()
+            await reader.stop()
+
+    def _moved(self, stage_name: str, records: int) -> None:
+        self._moved_at = time.monotonic()
+        _log.info("%s: %d records", stage_name, records)
+
+    async def _watch(self, reader: LogReader, worker: Worker) -> None:
+        """End the process when there is work and none is done, as a consumer can stop without a word."""
+        while True:
+            await asyncio.sleep(STUCK_SECONDS / 10)
+            if time.monotonic() - self._moved_at < STUCK_SECONDS:
+                continue
+            ends = await reader.end_offsets()
+            if any(end > worker.start_offset(partition) for partition, end in ends.items()):
+                _log.critical("%s: behind for %.0f s and idle; ending the process", self._stage.name, STUCK_SECONDS)
+                os._exit(os.EX_SOFTWARE)
+            self._moved_at = time.monotonic()
+
+
+def run_worker(settings: WorkerSettings) -> None:
+    """Run the worker process until it is told to stop; returns by `SystemExit`."""
+    worker = faust.Worker(
+        build_app(settings), loglevel="WARN", quiet=True, redirect_stdouts=False, override_logging=False
+    )
+    worker.execute_from_commandline()

@@ -1,0 +1,161 @@
+"""The tie-out: what was published equals what was accepted and refused, what was counted, and what is stored.
+
+The log is read once more from its beginning and everything is computed anew in plain group-bys, without the fold, its
+stores or its topics; each place that holds a number is then compared with that.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from simpul_processors.store import Position
+from simpul_processors.view import View
+from simpul_schemas.contract import event_type
+from simpul_schemas.figures import ViewSpec
+from simpul_schemas.intake import EventIntake, RecordIntake
+from simpul_schemas.log import Block, LogReader, Partition
+from simpul_schemas.regions import NATION, Level
+from simpul_schemas.registry import Registry
+
+_READ_RECORDS = 50_000
+#: Characters of a region's code at each level.
+_CODE_LENGTHS = {Level.DISTRICT: 8, Level.REGENCY: 5, Level.PROVINCE: 2}
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What the log of one event type holds, seen from its beginning.
+
+    `records` counts all records, copies included; `event_ids` are the distinct ids of the accepted ones, `quarantined`
+    counts the records that are none. `current` has subject and event id of the winner of each subject; `figures` the
+    figures of every level that these add up to.
+    """
+
+    records: int
+    quarantined: int
+    event_ids: pl.Series
+    current: pl.DataFrame
+    figures: pl.DataFrame
+
+    @property
+    def accepted(self) -> int:
+        """Distinct accepted events."""
+        return len(self.event_ids)
+
+    @property
+    def superseded(self) -> int:
+        """Accepted events that a higher revision of their subject has replaced."""
+        return self.accepted - len(self.current)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One equation of the tie-out: two numbers that must be equal, and the first difference where they are not."""
+
+    name: str
+    left: int
+    right: int
+    difference: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether both sides agree, not only in number."""
+        return self.left == self.right and not self.difference
+
+
+async def read_all(reader: LogReader) -> list[Block]:
+    """Read every record that is there now, from the position the reader starts at."""
+    ends = {partition: end for partition, end in (await reader.end_offsets()).items() if end}
+    blocks: list[Block] = []
+    while ends:
+        for block in await reader.read(_READ_RECORDS, 1.0):
+            blocks.append(block)
+            if block.next_offset >= ends.get(block.partition, 0):
+                ends.pop(block.partition, None)
+    return blocks
+
+
+def survey(view: View, registry: Registry, blocks: Sequence[Block]) -> Survey:
+    """Judge and count a log anew."""
+    intake = EventIntake(event_type(view.spec.event_type), registry)
+    names = ["subject", "revision", "event_id", "region", *view.spec.dimension_names, *view.spec.measure_names]
+    frames: list[pl.DataFrame] = []
+    quarantined = 0
+    for block in blocks:
+        taken = intake.take([block])
+        quarantined += len(taken.refused)
+        frames.append(view.contributions(taken.frame).select(names))
+    events = pl.concat(frames) if frames else pl.DataFrame(schema=dict.fromkeys(names, pl.String))
+    current = events.sort("revision", "event_id").unique("subject", keep="last")
+    return Survey(
+        records=sum(len(block.values) for block in blocks),
+        quarantined=quarantined,
+        event_ids=events["event_id"].unique(),
+        current=current.select("subject", "event_id"),
+        figures=add_up(view.spec, current),
+    )
+
+
+def add_up(spec: ViewSpec, events: pl.DataFrame) -> pl.DataFrame:
+    """Sum the contributions of events to every level; a group that adds up to nothing is left out."""
+    sums = [pl.col(name).sum() for name in spec.measure_names]
+    levels = [
+        events.filter(pl.col("region").str.len_chars() >= length)
+        .group_by(pl.col("region").str.head(length), *spec.dimension_names)
+        .agg(sums)
+        .with_columns(level=pl.lit(level.value))
+        for level, length in _CODE_LENGTHS.items()
+    ]
+    nation = (
+        events.group_by(*spec.dimension_names)
+        .agg(sums)
+        .with_columns(level=pl.lit(Level.NATION.value), region=pl.lit(NATION))
+    )
+    return without_nothing(spec, pl.concat([*levels, nation], how="diagonal"))
+
+
+def newest_figures(spec: ViewSpec, registry: Registry, blocks: Sequence[Block]) -> pl.DataFrame:
+    """Return what a reader of a view's topic holds: for each group the figure of the highest revision."""
+    taken = RecordIntake(spec.figure_schema, registry).take(blocks) if blocks else None
+    if taken is None:
+        return pl.DataFrame(
+            schema=dict.fromkeys(figure_keys(spec), pl.String) | dict.fromkeys(spec.measure_names, pl.Int64)
+        )
+    newest = taken.frame.sort("revision").unique(figure_keys(spec), keep="last")
+    return without_nothing(spec, newest)
+
+
+def figure_keys(spec: ViewSpec) -> list[str]:
+    """Return the columns that name a figure."""
+    return ["level", "region", *spec.dimension_names]
+
+
+def without_nothing(spec: ViewSpec, figures: pl.DataFrame) -> pl.DataFrame:
+    """Keep the figures that say something, in one order of rows and columns."""
+    names = [*figure_keys(spec), *spec.measure_names]
+    something = pl.any_horizontal(pl.col(spec.measure_names) != 0)
+    return figures.select(names).filter(something).sort(figure_keys(spec))
+
+
+def furthest(stores: Iterable[Mapping[Partition, Position]]) -> dict[Partition, Position]:
+    """Join the positions of several workers' stores: for each partition that of the one which went furthest."""
+    found: dict[Partition, Position] = {}
+    for positions in stores:
+        for partition, position in positions.items():
+            if position.next_offset > found.get(partition, Position()).next_offset:
+                found[partition] = position
+    return found
+
+
+def check_frames(name: str, left: pl.DataFrame, right: pl.DataFrame) -> Check:
+    """Compare two tables of the same columns, row for row, and name the first row that only one of them has."""
+    columns = left.columns
+    right = right.select(columns)
+    only_left = left.join(right, on=columns, how="anti", nulls_equal=True)
+    only_right = right.join(left, on=columns, how="anti", nulls_equal=True)
+    difference = ""
+    for side, rows in (("left", only_left), ("right", only_right)):
+        if len(rows) and not difference:
+            difference = f"only {side}: {rows.row(0, named=True)}"
+    return Check(name, len(left), len(right), difference)
