@@ -25,7 +25,7 @@ from simpul_processors.stages import FigureStage, PartialStage, Stage
 from simpul_processors.views import VIEWS
 from simpul_processors.worker import Limits, Worker
 from simpul_schemas.errors import OutsideError
-from simpul_schemas.kafka_log import GroupReader, KafkaWriter
+from simpul_schemas.kafka_log import GroupReader, KafkaWriter, cluster_id
 from simpul_schemas.log import LogReader
 from simpul_schemas.registry import Registry
 
@@ -35,6 +35,8 @@ _log = logging.getLogger(__name__)
 LAYOUT = 1
 #: A stage that is behind and does nothing for so long is stuck: the process ends, and its supervisor starts it anew.
 STUCK_SECONDS = 120.0
+#: A run that lasted so long was a good one: the next wait begins small again.
+_STEADY_SECONDS = 60.0
 _RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
 
 
@@ -96,20 +98,26 @@ class _Host:
         self._moved_at = time.monotonic()
 
     async def run(self) -> None:
-        fingerprint = json.dumps([LAYOUT, self._stage.name, self._stage.declaration])
+        """Go on until told to stop; what is wrong outside is waited out, what is wrong inside ends the process."""
+        tries = 0
+        while not self._should_stop():
+            started = time.monotonic()
+            try:
+                await self._open_and_run()
+            except OutsideError as error:
+                tries = tries + 1 if time.monotonic() - started < _STEADY_SECONDS else 0
+                wait = _RETRY_SECONDS[min(tries, len(_RETRY_SECONDS) - 1)]
+                _log.warning("%s: %s (%.1f s)", self._stage.name, error, wait)
+                await asyncio.sleep(wait)
+
+    async def _open_and_run(self) -> None:
+        # The offsets in a store are of one cluster's log; another cluster is another log.
+        cluster = await cluster_id(self._settings.bootstrap_servers)
+        fingerprint = json.dumps([LAYOUT, cluster, self._stage.name, self._stage.declaration])
         store = LmdbStore(self._settings.stores / self._stage.name, fingerprint)
         try:
-            worker = Worker(self._stage, store, KafkaWriter(self._settings.bootstrap_servers), self._settings.limits)
-            tries = 0
-            while not self._should_stop():
-                started = time.monotonic()
-                try:
-                    await self._run_once(worker)
-                except OutsideError as error:
-                    tries = tries + 1 if time.monotonic() - started < 60 else 0
-                    wait = _RETRY_SECONDS[min(tries, len(_RETRY_SECONDS) - 1)]
-                    _log.warning("%s: %s (%.1f s)", self._stage.name, error, wait)
-                    await asyncio.sleep(wait)
+            writer = KafkaWriter(self._settings.bootstrap_servers)
+            await self._run_once(Worker(self._stage, store, writer, self._settings.limits))
         finally:
             store.close()
 

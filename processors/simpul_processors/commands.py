@@ -25,7 +25,8 @@ def worker(
     from simpul_processors.lock import claim_folder  # noqa: PLC0415  # the same
     from simpul_processors.worker import Limits  # noqa: PLC0415  # the same
 
-    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(asctime)s %(message)s")
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
+    logging.getLogger("simpul_processors").setLevel(logging.INFO if verbose else logging.WARNING)
     connection = connect_from_settings()
     claim = claim_folder(connection.settings.data_dir / "workers", name)
     run_worker(

@@ -212,4 +212,5 @@ def _quarantined(record: Refused) -> Outgoing:
     )
     province = province_of_topic(record.partition.topic)
     assert province is not None  # noqa: S101  # events are only read from a province's topics
-    return Outgoing(quarantine_topic(province), record.key, record.value, headers)
+    key = b"" if record.key is None and record.value is None else record.key
+    return Outgoing(quarantine_topic(province), key, record.value, headers)

@@ -60,6 +60,8 @@ class BlockDecoder:
             return []
         try:
             batch = pyruhvro.deserialize_array(bodies, self._schema)
+            # pyruhvro does not look whether a text is UTF-8, and polars would read past the end of one that is not.
+            batch.validate(full=True)
             again = pyruhvro.serialize_record_batch(batch, self._schema, 1)[0]
         except (KeyboardInterrupt, SystemExit, MemoryError):
             raise

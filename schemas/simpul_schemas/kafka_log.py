@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
 import aiokafka
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import KafkaError
 
 from simpul_schemas.errors import BrokerUnavailable
@@ -24,6 +26,18 @@ def _unavailable(bootstrap_servers: str) -> BrokerUnavailable:
 
 def _of(partition: aiokafka.TopicPartition) -> Partition:
     return Partition(partition.topic, partition.partition)
+
+
+async def cluster_id(bootstrap_servers: str) -> str:
+    """Return the id of the cluster behind an address, by which a store knows whether its offsets are of this log."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    try:
+        await admin.start()
+        return str((await admin.describe_cluster())["cluster_id"])
+    except (KafkaError, OSError) as error:
+        raise _unavailable(bootstrap_servers) from error
+    finally:
+        await admin.close()
 
 
 class _Reader:
@@ -105,6 +119,8 @@ class GroupReader(_Reader):
             group_id=group,
             session_timeout_ms=_SESSION_TIMEOUT_MS,
             heartbeat_interval_ms=_SESSION_TIMEOUT_MS // 4,
+            # A partition that moves is read anew by whoever gets it, so as few as possible move.
+            partition_assignment_strategy=[StickyPartitionAssignor],
         )
         self._topics = list(topics)
 

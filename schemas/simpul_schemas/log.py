@@ -40,7 +40,10 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A record to append: topic, key, value and headers; the partition follows from the key."""
+    """A record to append: topic, key, value and headers; the partition follows from the key.
+
+    Key and value are never both None: aiokafka sends no such record.
+    """
 
     topic: str
     key: bytes | None

@@ -203,12 +203,17 @@ def test_a_record_of_another_province_goes_to_quarantine_with_its_bytes_and_is_n
     value = frame(schema_id, rows.encode(TYPE.parsed_schema, stray))
     log.append(Outgoing(topic, b"tps:75:1", value))
     log.append(Outgoing(topic, b"x", b"\x01garbage"))
+    log.append(Outgoing(topic, None, None))
     asyncio.run(fold_all(log, registry, 10))
     assert published_figures(log) == expected([good])
     quarantined = [record for record, _ in log.topics["simpul.17.quarantine.v1"]]
-    assert [record.value for record in quarantined] == [b"\x01garbage", value]
-    assert dict(quarantined[1].headers)["simpul_codes"] == b"region.outside_province"
-    assert dict(quarantined[0].headers)["simpul_codes"] == b"record.magic_byte_wrong"
+    found = {record.value: dict(record.headers)["simpul_codes"] for record in quarantined}
+    assert found == {
+        b"\x01garbage": b"record.magic_byte_wrong",
+        value: b"region.outside_province",
+        None: b"record.empty",
+    }
+    assert all(record.key is not None for record in quarantined)
 
 
 if __name__ == "__main__":

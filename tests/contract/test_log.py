@@ -1,0 +1,104 @@
+"""The log port: the twin in memory and a real broker keep the same promises."""
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from simpul_schemas.errors import BrokerUnavailable
+from simpul_schemas.kafka_log import AssignedReader, GroupReader, KafkaWriter, cluster_id
+from simpul_schemas.log import Block, LogReader, LogWriter, Outgoing, Partition, StartOffset
+from simpul_schemas.testing import InMemoryLog, InMemoryReader, InMemoryWriter
+from simpul_schemas.topics import TopicSpec
+
+Make = tuple[LogWriter, Callable[[list[str], StartOffset], LogReader], Callable[[int], list[str]]]
+
+
+@pytest.fixture(params=["memory", "kafka assigned", "kafka group"])
+def log(request: pytest.FixtureRequest) -> Make:
+    if request.param == "memory":
+        memory = InMemoryLog()
+        return (
+            InMemoryWriter(memory),
+            lambda topics, start: InMemoryReader(memory, topics, start),
+            lambda count: [f"t{number}" for number in range(count)],
+        )
+    from simpul_deploy.bus import ensure_topics
+
+    address = request.getfixturevalue("servers").bootstrap_servers
+
+    def topics(count: int) -> list[str]:
+        names = [f"uji.{uuid.uuid4().hex}" for _ in range(count)]
+        ensure_topics(address, [TopicSpec(name, 1, {"message.timestamp.type": "LogAppendTime"}) for name in names])
+        return names
+
+    def reader(names: list[str], start: StartOffset) -> LogReader:
+        if request.param == "kafka assigned":
+            return AssignedReader(address, names, start)
+        return GroupReader(address, f"uji.{uuid.uuid4().hex}", names, start)
+
+    return KafkaWriter(address), reader, topics
+
+
+async def read_until(reader: LogReader, count: int) -> list[Block]:
+    blocks: list[Block] = []
+    async with asyncio.timeout(30):
+        while sum(len(block.values) for block in blocks) < count:
+            blocks.extend(await reader.read(1000, 0.2))
+    return blocks
+
+
+def run(use: Callable[[], Awaitable[None]]) -> None:
+    asyncio.run(use())  # type: ignore[arg-type]  # every `use` is a coroutine function
+
+
+def test_what_was_sent_is_read_in_order_from_the_callers_own_offset(log: Make) -> None:
+    writer, make_reader, make_topics = log
+    one, other = make_topics(2)
+    starts = {Partition(one, 0): 2, Partition(other, 0): 0}
+
+    async def use() -> None:
+        await writer.start()
+        await writer.send([Outgoing(one, b"k%d" % n, b"v%d" % n) for n in range(5)])
+        await writer.send([Outgoing(other, b"k", None)])
+        reader = make_reader([one, other], starts.__getitem__)
+        await reader.start()
+        blocks = await read_until(reader, 4)
+        found = {block.partition: block for block in blocks}
+        assert list(found[Partition(one, 0)].values) == [b"v2", b"v3", b"v4"]
+        assert list(found[Partition(one, 0)].keys) == [b"k2", b"k3", b"k4"]
+        assert list(found[Partition(one, 0)].offsets) == [2, 3, 4]
+        assert found[Partition(one, 0)].next_offset == 5
+        assert list(found[Partition(other, 0)].values) == [None]
+        assert all(stamp > 1_600_000_000_000_000 for block in blocks for stamp in block.timestamps)
+        assert dict(await reader.end_offsets()) == {Partition(one, 0): 5, Partition(other, 0): 1}
+        await reader.publish_progress({Partition(one, 0): 5, Partition(other, 0): 1})
+        assert await reader.read(10, 0.05) == []
+        await writer.send([Outgoing(one, b"k", b"later")])
+        assert [list(block.values) for block in await read_until(reader, 1)] == [[b"later"]]
+        await reader.stop()
+        await reader.stop()
+        await writer.stop()
+        await writer.stop()
+
+    run(use)
+
+
+@pytest.fixture
+def nowhere() -> str:
+    return "127.0.0.1:9"
+
+
+def test_a_broker_that_is_away_is_named_with_a_remedy(nowhere: str) -> None:
+    async def use() -> None:
+        for start in (
+            AssignedReader(nowhere, ["t"], lambda _: 0).start,
+            GroupReader(nowhere, "g", ["t"], lambda _: 0).start,
+            KafkaWriter(nowhere).start,
+            lambda: cluster_id(nowhere),
+        ):
+            with pytest.raises(BrokerUnavailable, match="simpul up"):
+                await start()
+
+    run(use)
