@@ -1,0 +1,30 @@
+"""The databases that a sink can write to, one file each, found by the scheme of the address."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from simpul_connectors.sinks.dialects.postgresql import PostgresqlTarget
+from simpul_connectors.sinks.table import Table
+from simpul_connectors.sinks.target import Target
+from simpul_schemas.errors import SettingsError
+
+#: Makes the target of an address, a sink's name and its table.
+MakeTarget = Callable[[str, str, Table], Target]
+
+_DIALECTS: Mapping[str, MakeTarget] = MappingProxyType(
+    {"postgresql": PostgresqlTarget, "postgres": PostgresqlTarget},
+)
+
+
+def open_target(url: str, sink: str, table: Table) -> Target:
+    """Return the target of a database's address, not connected yet; `SettingsError` for a scheme without a dialect."""
+    scheme, separator, _ = url.partition("://")
+    make = _DIALECTS.get(scheme.lower()) if separator else None
+    if make is None:
+        # The address may hold a password, so no more of it is said than what is asked for.
+        known = ", ".join(f"{name}://" for name in _DIALECTS)
+        raise SettingsError(
+            f"Alamat basis data (database.url) harus diawali salah satu dari: {known}.",
+            f"The database address (database.url) must begin with one of: {known}.",
+        )
+    return make(url, sink, table)

@@ -1,0 +1,61 @@
+"""From a frame of events or figures to the rows of a table: pure, and the same for every database."""
+
+import json
+from functools import cache
+
+import polars as pl
+
+from simpul_connectors.sinks.source import REGION_NAME
+from simpul_connectors.sinks.table import Column, Kind, Table
+from simpul_schemas.regions import NATION, load_regions
+
+#: Databases hold no NUL in a text; its picture stands for it, so that one odd character does not stop a ministry.
+_NUL_PICTURE = "\N{SYMBOL FOR NULL}"
+
+
+def shape(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
+    """Return the table's columns, with the newest row of each key only, sorted by key.
+
+    The fewer rows reach the database the better; and two writers that take rows in the same order do not deadlock.
+    """
+    rows = frame.select(_fill(column, frame.schema) for column in table.columns)
+    newest_first = [False] * len(table.key) + [True] * len(table.order)
+    return rows.sort([*table.key, *table.order], descending=newest_first).unique(
+        subset=table.key, keep="first", maintain_order=True
+    )
+
+
+def _fill(column: Column, schema: pl.Schema) -> pl.Expr:
+    name, kind = column.field.name, column.field.kind
+    if name == REGION_NAME and name not in schema:
+        filled = pl.col("region").replace_strict(_region_names(), default=pl.col("region"))
+    elif kind is Kind.TEXT:
+        filled = pl.col(name).cast(pl.String).str.replace_all("\0", _NUL_PICTURE, literal=True)
+    elif kind is Kind.JSON:
+        filled = pl.col(name).map_batches(_to_json, return_dtype=pl.String)
+    else:
+        filled = pl.col(name).cast(pl.Float64 if kind is Kind.DOUBLE else pl.Int64)
+    return filled.alias(column.name)
+
+
+def _to_json(values: pl.Series) -> pl.Series:
+    # Only for lists, which no event type of a high rate has.
+    cleaned = map(_without_nul, values.to_list())
+    texts = [None if value is None else json.dumps(value, ensure_ascii=False) for value in cleaned]
+    return pl.Series(values.name, texts, pl.String)
+
+
+def _without_nul(value: object) -> object:
+    if isinstance(value, str):
+        return value.replace("\0", _NUL_PICTURE)
+    if isinstance(value, list):
+        return [_without_nul(inner) for inner in value]
+    if isinstance(value, dict):
+        return {name: _without_nul(inner) for name, inner in value.items()}
+    return value
+
+
+@cache
+def _region_names() -> dict[str, str]:
+    regions = load_regions()
+    return {code: regions.name(code) for code in (NATION, *regions.codes())}

@@ -1,0 +1,100 @@
+"""What a sink can read: the accepted events of one type, or the figures of one view.
+
+A source says its topics, its fields, the key of a row and what makes a row newer, from the contract alone; so a new
+event type or view needs nothing here.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from simpul_connectors.sinks.table import Field, Kind
+from simpul_schemas.contract import event_type
+from simpul_schemas.figures import view_spec
+from simpul_schemas.intake import EventIntake, Intake, RecordIntake
+from simpul_schemas.log import Block
+from simpul_schemas.regions import load_regions
+from simpul_schemas.registry import Registry
+from simpul_schemas.topics import event_topic, view_topic
+
+#: Field of a view that is not in its records: the official name of the region.
+REGION_NAME = "region_name"
+
+_KINDS: Mapping[str, Kind] = {
+    "string": Kind.TEXT,
+    "enum": Kind.TEXT,
+    "int": Kind.BIGINT,
+    "long": Kind.BIGINT,
+    "double": Kind.DOUBLE,
+    "array": Kind.JSON,
+}
+
+
+class Taker(Protocol):
+    """Turns raw blocks into a frame of what counts, and the refused rest."""
+
+    def take(self, blocks: Sequence[Block]) -> Intake:
+        """Decode and judge blocks; a registry that does not answer raises."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a sink reads.
+
+    `key` and `order` name fields: see `simpul_connectors.sinks.table.Table`. `essential` are those that a table cannot
+    do without. `open` gives the one door that its records come through.
+    """
+
+    topics: tuple[str, ...]
+    fields: tuple[Field, ...]
+    key: tuple[str, ...]
+    order: tuple[str, ...]
+    essential: tuple[str, ...]
+    open: Callable[[Registry], Taker]
+
+
+def event_source(name: str) -> Source:
+    """Return the accepted events of a type, from all provinces; an unknown type raises `UnknownEventType`."""
+    found = event_type(name)
+    return Source(
+        topics=tuple(event_topic(province, name) for province in load_regions().provinces()),
+        fields=_fields(found.schema),
+        key=("subject",),
+        order=("revision", "event_id"),
+        # Without its action a withdrawn row could not be told from one that counts.
+        essential=("subject", "revision", "event_id", "action"),
+        open=lambda registry: EventIntake(found, registry),
+    )
+
+
+def view_source(name: str) -> Source:
+    """Return the figures of a view, with the names of their regions; an unknown view raises `UnknownView`."""
+    found = view_spec(name)
+    fields = list(_fields(found.figure_schema))
+    after_region = [field.name for field in fields].index("region") + 1
+    fields.insert(after_region, Field(REGION_NAME, Kind.TEXT, required=True))
+    key = ("level", "region", *found.dimension_names)
+    return Source(
+        topics=(view_topic(name),),
+        fields=tuple(fields),
+        key=key,
+        order=("revision",),
+        essential=(*key, "revision"),
+        open=lambda registry: RecordIntake(found.figure_schema, registry),
+    )
+
+
+def _fields(schema: str) -> tuple[Field, ...]:
+    return tuple(_field(field["name"], field["type"]) for field in json.loads(schema)["fields"])
+
+
+def _field(name: str, declared: Any) -> Field:  # noqa: ANN401  # an Avro type is a name, an object or a list
+    if isinstance(declared, list):
+        (inner,) = [branch for branch in declared if branch != "null"]
+        return Field(name, _field(name, inner).kind, required=False)
+    if isinstance(declared, str):
+        return Field(name, _KINDS[declared], required=True)
+    if declared.get("logicalType") == "timestamp-micros":
+        return Field(name, Kind.TIMESTAMP, required=True)
+    return Field(name, _KINDS[declared["type"]], required=True)

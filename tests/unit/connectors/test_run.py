@@ -1,0 +1,317 @@
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import fastavro
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simpul_connectors.errors import TargetRefused, TargetUnavailable
+from simpul_connectors.sinks import run as running
+from simpul_connectors.sinks.run import Limits, SinkRunner, status
+from simpul_connectors.sinks.spec import SinkSpec, load_spec
+from simpul_connectors.sinks.target import Position
+from simpul_connectors.testing import InMemoryDatabase, InMemoryTarget
+from simpul_schemas.contract import EVENT_TYPES
+from simpul_schemas.errors import OutsideError, RegistryUnavailable
+from simpul_schemas.figures import PARTICIPATION
+from simpul_schemas.log import Outgoing, Partition
+from simpul_schemas.rows import encode
+from simpul_schemas.testing import InMemoryLog, InMemoryReader, InMemoryRegistry
+from simpul_schemas.wire import frame
+
+EVENTS = load_spec("ministry_participation_events")
+FIGURES = load_spec("ministry_participation")
+TYPE = EVENT_TYPES["participation"]
+MAKASSAR, AMBON = "simpul.73.participation.v1", "simpul.81.participation.v1"
+QUICK = Limits(max_records=10, poll_seconds=0.001, first_wait_seconds=0.001, longest_wait_seconds=0.002)
+
+
+def event(subject: str, revision: int, region: str = "73.71.01", **more: object) -> dict[str, Any]:
+    required: dict[str, Any] = {
+        "event_id": f"018f0000-0000-7000-8000-{revision:012x}",
+        "subject": subject,
+        "revision": revision,
+        "action": "SUBMIT",
+        "region": region,
+        "source": "sitimdu.73",
+        "mode": "ACTUAL",
+        "election": "pilgub-2024-73",
+    }
+    times = dict.fromkeys(("occurred_at", "recorded_at", "published_at"), 1_700_000_000_000_000)
+    return dict.fromkeys(TYPE.model.model_fields) | required | times | more
+
+
+class Bus:
+    """A bus in memory and a ministry's database, with copies of one sink."""
+
+    def __init__(self, spec: SinkSpec = EVENTS) -> None:
+        self.spec = spec
+        self.log = InMemoryLog()
+        self.registry = InMemoryRegistry()
+        self.database = InMemoryDatabase()
+        self.target = self.make_target()
+        self.target.prepare()
+        self.outages: list[OutsideError | None] = []
+
+    def make_target(self) -> InMemoryTarget:
+        return InMemoryTarget(self.database, self.spec.name, self.spec.table)
+
+    def publish(self, *events: dict[str, Any], topic: str = MAKASSAR) -> None:
+        schema_id = self.registry.register("events", TYPE.schema)
+        for found in events:
+            self.log.append(Outgoing(topic, b"k", frame(schema_id, encode(TYPE.parsed_schema, found))))
+
+    def publish_figure(self, **figure: object) -> None:
+        schema = PARTICIPATION.figure_schema
+        names = ["level", "region", "revision", "election", *PARTICIPATION.measure_names]
+        record = dict.fromkeys(names, 0) | {"level": "province", "region": "73", "election": "pilgub"} | figure
+        body = encode(fastavro.parse_schema(json.loads(schema)), record)
+        self.log.append(
+            Outgoing("simpul.view.participation.v1", b"k", frame(self.registry.register("figures", schema), body))
+        )
+
+    def runner(self, target: InMemoryTarget | None = None, registry: Any = None) -> SinkRunner:
+        return SinkRunner(self.spec, registry or self.registry, target or self.target, QUICK, self.outages.append)
+
+    def reader(self, runner: SinkRunner) -> InMemoryReader:
+        return InMemoryReader(self.log, self.spec.source.topics, runner.start_offset)
+
+    def drain(self, runner: SinkRunner | None = None, should_stop: Callable[[], bool] | None = None) -> None:
+        runner = runner or self.runner()
+
+        async def go() -> None:
+            reader = self.reader(runner)
+            await reader.start()
+            ends = await reader.end_offsets()
+            await runner.run(reader, should_stop or (lambda: runner.has_reached(ends)))
+            await reader.stop()
+
+        asyncio.run(go())
+
+    def rows(self) -> dict[str, dict[str, Any]]:
+        return {row["subject"]: dict(row) for row in self.database.tables[str(self.spec.table)].values()}
+
+
+def failing(times: int, error: Exception) -> Callable[[], None]:
+    left = [error] * times
+
+    def fail() -> None:
+        if left:
+            raise left.pop()
+
+    return fail
+
+
+AWAY = TargetUnavailable("Jauh.", "Away.")
+
+
+def test_accepted_events_become_rows_with_every_field() -> None:
+    bus = Bus()
+    bus.publish(event("a", 1, registered=300), event("b", 2))
+    bus.drain()
+    assert bus.rows()["a"] == event("a", 1, registered=300)
+    assert set(bus.rows()) == {"a", "b"}
+
+
+def test_what_the_rules_refuse_is_counted_by_partition_and_not_stored() -> None:
+    bus = Bus()
+    bus.publish(event("a", 1), event("b", 1, valid=-1), event("c", 1, region="81.71.01"))
+    bus.log.append(Outgoing(MAKASSAR, b"k", b"garbage"))
+    bus.publish(event("d", 1, region="81.71.01"), topic=AMBON)
+    bus.drain()
+    assert set(bus.rows()) == {"a", "d"}
+    assert bus.target.positions() == {
+        Partition(MAKASSAR, 0): Position(4, 4, 3),
+        Partition(AMBON, 0): Position(1, 1, 0),
+    }
+
+
+def test_figures_become_rows_with_the_name_of_their_region() -> None:
+    bus = Bus(FIGURES)
+    bus.publish_figure(revision=1, stations=5)
+    bus.publish_figure(revision=3, stations=7)
+    bus.publish_figure(revision=2, stations=6)
+    bus.publish_figure(revision=3, level="nation", region="ID")
+    bus.drain()
+    found = {row["region_name"]: row["stations"] for row in bus.database.tables["partisipasi"].values()}
+    assert found == {"Sulawesi Selatan": 7, "Indonesia": 0}
+
+
+def test_a_status_says_rows_records_refused_and_positions() -> None:
+    bus = Bus()
+    bus.publish(event("a", 1), event("a", 2), event("b", 1, valid=-1))
+    bus.drain()
+    found = status(bus.spec, bus.target)
+    assert (found.sink, found.table) == ("ministry_participation_events", "peristiwa_partisipasi")
+    assert (found.rows, found.records, found.refused) == (1, 3, 1)
+    assert found.positions[Partition(MAKASSAR, 0)].next_offset == 3
+
+
+def test_a_new_runner_goes_on_where_the_target_stands() -> None:
+    bus = Bus()
+    bus.publish(*(event(f"s{number}", 1) for number in range(25)))
+    bus.drain()
+    bus.publish(event("last", 1))
+    runner = bus.runner()
+    assert runner.start_offset(Partition(MAKASSAR, 0)) == 25
+    assert runner.start_offset(Partition(AMBON, 0)) == 0
+    bus.drain(runner)
+    assert len(bus.rows()) == 26
+    assert status(bus.spec, bus.target).records == 26
+
+
+def test_a_database_that_is_away_is_waited_for_and_told_about_once() -> None:
+    bus = Bus()
+    bus.publish(event("a", 1))
+    bus.target.before_commit = failing(5, AWAY)
+    bus.drain()
+    assert set(bus.rows()) == {"a"}
+    assert bus.outages == [AWAY, None]
+
+
+def test_a_registry_that_is_away_is_waited_for_and_skips_nothing() -> None:
+    bus = Bus()
+    bus.publish(event("a", 1))
+    fail = failing(3, RegistryUnavailable("Jauh.", "Away."))
+
+    class Away(InMemoryRegistry):
+        def schema(self, schema_id: int) -> str:
+            fail()
+            return bus.registry.schema(schema_id)
+
+    bus.drain(bus.runner(registry=Away()))
+    assert set(bus.rows()) == {"a"}
+    assert len(bus.outages) == 2
+
+
+def test_an_answer_cut_off_behind_its_commit_stores_nothing_twice() -> None:
+    bus = Bus()
+    bus.publish(*(event(f"s{number}", 1, valid=-1 if number % 2 else None) for number in range(30)))
+    bus.target.after_commit = failing(1, AWAY)
+    bus.drain()
+    assert bus.target.positions() == {Partition(MAKASSAR, 0): Position(30, 30, 15)}
+
+
+def test_told_to_stop_while_the_database_is_away_it_stops_and_loses_nothing() -> None:
+    bus = Bus()
+    bus.publish(event("a", 1), event("b", 1))
+    bus.target.before_commit = failing(10**6, AWAY)
+    runner = bus.runner()
+    bus.drain(runner, should_stop=lambda: bool(bus.outages))
+    assert bus.rows() == {}
+    bus.target.before_commit = lambda: None
+    bus.drain(runner)
+    assert set(bus.rows()) == {"a", "b"}
+
+
+def test_a_refusal_ends_the_run_and_the_same_runner_can_try_the_batch_again() -> None:
+    bus = Bus()
+    bus.publish(event("a", 1))
+    bus.target.before_commit = failing(1, TargetRefused("no", "Tidak.", "No."))
+
+    async def go() -> None:
+        runner = bus.runner()
+        reader = bus.reader(runner)
+        await reader.start()
+        with pytest.raises(TargetRefused):
+            await runner.step(reader)
+        assert await runner.step(reader) == 1
+
+    asyncio.run(go())
+    assert set(bus.rows()) == {"a"}
+
+
+def test_waits_double_up_to_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+
+    async def note(seconds: float, should_stop: object) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr(running, "_sleep", note)
+    monkeypatch.setattr("random.uniform", lambda low, high: high)
+    bus = Bus()
+    bus.publish(event("a", 1))
+    bus.target.before_commit = failing(9, AWAY)
+    bus.drain(SinkRunner(bus.spec, bus.registry, bus.target))
+    assert waits == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+
+
+def test_a_fenced_runner_follows_the_copy_that_moved_on() -> None:
+    bus = Bus()
+    late = bus.runner(bus.make_target())
+    bus.publish(event("a", 1))
+    bus.drain()
+    bus.publish(event("b", 1))
+    bus.drain(late)
+    assert set(bus.rows()) == {"a", "b"}
+    assert status(bus.spec, bus.target).records == 2
+
+
+def test_a_table_made_anew_sends_a_running_sink_back_to_the_beginning() -> None:
+    bus = Bus()
+    runner = bus.runner()
+    bus.publish(event("a", 1))
+    bus.drain(runner)
+    bus.database.tables.clear()
+    bus.make_target().prepare()
+    bus.publish(event("b", 1))
+    bus.drain(runner)
+    bus.drain(runner)
+    assert set(bus.rows()) == {"a", "b"}
+    assert status(bus.spec, bus.target).records == 2
+
+
+def test_records_given_twice_by_a_reader_are_counted_once() -> None:
+    bus = Bus()
+    bus.publish(event("a", 1), event("b", 1))
+    runner = bus.runner()
+    bus.drain(runner)
+
+    async def again() -> None:
+        reader = InMemoryReader(bus.log, [MAKASSAR], lambda _: 1)
+        await reader.start()
+        bus.publish(event("c", 1))
+        assert await runner.step(reader) == 1
+
+    asyncio.run(again())
+    assert status(bus.spec, bus.target).records == 3
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_two_copies_under_any_faults_store_each_record_once(data: st.DataObject) -> None:
+    bus = Bus()
+    expected: dict[str, int] = {}
+    for number in range(data.draw(st.integers(1, 40))):
+        subject, revision = data.draw(st.sampled_from("abcdef")), data.draw(st.integers(1, 9))
+        bad = data.draw(st.booleans()) and number % 3 == 0
+        bus.publish(event(subject, revision, valid=-1 if bad else None))
+        if not bad:
+            expected[subject] = max(expected.get(subject, 0), revision)
+
+    faults = data.draw(st.lists(st.booleans(), max_size=60))  # drawn now: a step runs in another thread
+
+    def fault() -> None:
+        if faults and faults.pop():
+            raise AWAY
+
+    async def go() -> None:
+        copies = []
+        for _ in range(2):
+            target = bus.make_target()
+            target.before_commit = target.after_commit = fault
+            runner = bus.runner(target)
+            reader = bus.reader(runner)
+            await reader.start()
+            copies.append((runner, reader))
+        end = {Partition(MAKASSAR, 0): bus.log.end_offset(Partition(MAKASSAR, 0))}
+        while not any(runner.has_reached(end) for runner, _ in copies):
+            runner, reader = data.draw(st.sampled_from(copies))
+            await runner.step(reader)
+
+    asyncio.run(go())
+    assert {subject: row["revision"] for subject, row in bus.rows().items()} == expected
+    assert status(bus.spec, bus.target).records == len(bus.log.topics[MAKASSAR])
