@@ -1,0 +1,112 @@
+"""The errors of what enters the bus, below the two roots of `simpul_schemas.errors`.
+
+    CallerError
+    ├── MappingError            a mapping file is unknown, unreadable or says something that cannot be meant
+    └── TableError              a data file is not what the mapping says: not there, not text, no such column
+    OutsideError
+    ├── OutboxError             the outbox on disk cannot do its work
+    │   ├── DiskFull            no room left; what was taken before is intact
+    │   ├── OutboxNotWritable   no right to write there, or the folder cannot be made
+    │   ├── OutboxDamaged       the file is no outbox, or is torn
+    │   └── OutboxBusy          another process holds it longer than one waits
+    ├── ReportNotWritable       the report of refused rows cannot be written
+    ├── SenderRunning           another process is sending this outbox already
+    └── SendFailed              the broker answers, but did not take a record, for a reason that is not the record's own
+
+Every message is held in Indonesian and in English, as in `simpul_schemas.errors`.
+"""
+
+from pathlib import Path
+from typing import ClassVar
+
+from simpul_schemas.errors import CallerError, OutsideError
+
+
+class MappingError(CallerError):
+    """A mapping says something that cannot be meant; `file` is where, `key` the dotted place in it ("" for all)."""
+
+    def __init__(self, file: str, key: str, message_id: str, message_en: str) -> None:
+        place = f"{file}: {key}" if key else file
+        super().__init__(f"Pemetaan {place}: {message_id}", f"Mapping {place}: {message_en}")
+        self.file = file
+        self.key = key
+
+
+class TableError(CallerError):
+    """A data file is not what the mapping says; `file` is its name."""
+
+    def __init__(self, file: str, message_id: str, message_en: str) -> None:
+        super().__init__(f"Berkas {file}: {message_id}", f"File {file}: {message_en}")
+        self.file = file
+
+
+class OutboxError(OutsideError):
+    """The outbox on disk cannot do its work; `path` is its file."""
+
+    what_id: ClassVar[str] = "Kotak keluar {path} bermasalah ({detail})."
+    what_en: ClassVar[str] = "The outbox {path} is in trouble ({detail})."
+
+    def __init__(self, path: Path, detail: str) -> None:
+        super().__init__(self.what_id.format(path=path, detail=detail), self.what_en.format(path=path, detail=detail))
+        self.path = path
+        self.detail = detail
+
+
+class DiskFull(OutboxError):
+    """No room left; what was taken before is intact, what was handed in now is not taken."""
+
+    what_id = "Disk penuh: kotak keluar {path} tidak bisa menerima lagi ({detail}); kosongkan disk lalu ulangi."
+    what_en = "The disk is full: the outbox {path} takes no more ({detail}); make room, then try again."
+
+
+class OutboxNotWritable(OutboxError):
+    """No right to write there, or the folder cannot be made."""
+
+    what_id = "Kotak keluar {path} tidak dapat dibuka atau ditulis ({detail}); periksa hak akses atau data_dir."
+    what_en = "The outbox {path} cannot be opened or written ({detail}); check access rights or data_dir."
+
+
+class OutboxDamaged(OutboxError):
+    """The file is no outbox, or is torn."""
+
+    what_id = "Berkas {path} bukan kotak keluar atau rusak ({detail}); pindahkan berkas itu, lalu impor ulang."
+    what_en = "The file {path} is no outbox, or is damaged ({detail}); move it away, then import again."
+
+
+class OutboxBusy(OutboxError):
+    """Another process holds it longer than one waits."""
+
+    what_id = "Kotak keluar {path} sedang dipakai proses lain ({detail}); coba lagi sebentar."
+    what_en = "The outbox {path} is held by another process ({detail}); try again in a moment."
+
+
+class ReportNotWritable(OutsideError):
+    """The report of refused rows cannot be written; rows taken so far are in the outbox."""
+
+    def __init__(self, path: Path, detail: str) -> None:
+        super().__init__(
+            f"Laporan {path} tidak dapat ditulis ({detail}); pilih tempat lain dengan --report, lalu impor ulang.",
+            f"The report {path} cannot be written ({detail}); choose another place by --report, then import again.",
+        )
+        self.path = path
+
+
+class SenderRunning(OutsideError):
+    """Another process is sending this outbox already; only one may, so that order is kept."""
+
+    def __init__(self, path: Path | str) -> None:
+        super().__init__(
+            f"Proses lain sedang mengirim kotak keluar {path}; tunggu sampai selesai.",
+            f"Another process is sending the outbox {path}; wait until it has finished.",
+        )
+
+
+class SendFailed(OutsideError):
+    """The broker answers, but did not take a record for a reason that is not the record's own; the rows stay."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"Broker belum menerima peristiwa ({reason}); peristiwa aman di kotak keluar, coba lagi nanti.",
+            f"The broker did not take an event ({reason}); events are safe in the outbox, try again later.",
+        )
+        self.reason = reason

@@ -1,0 +1,185 @@
+"""What every outbox keeps, run on the file and on its twin in memory; and that both agree on any calls."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from simpul_producers.errors import SenderRunning
+from simpul_producers.outbox import Counts, Outbox, OutboxRow, State
+from simpul_producers.sqlite_outbox import SqliteOutbox
+from simpul_producers.testing import InMemoryOutbox
+from simpul_schemas.errors import InvalidEvent
+
+
+def row(event_id: str, subject: str = "tps:1", revision: int = 1, body: bytes = b"body") -> OutboxRow:
+    return OutboxRow(
+        event_id, "participation", subject, revision, "simpul.17.participation.v1", "sirekap.kpu", 5, '"schema"', body
+    )
+
+
+def make_sqlite(folder: Path) -> Outbox:
+    return SqliteOutbox(folder / "outbox.db")
+
+
+def make_memory(folder: Path) -> Outbox:
+    return InMemoryOutbox()
+
+
+@pytest.fixture(params=[make_sqlite, make_memory], ids=["sqlite", "memory"])
+def outbox(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Outbox]:
+    make: Callable[[Path], Outbox] = request.param
+    box = make(tmp_path)
+    yield box
+    box.close()
+
+
+def test_events_wait_in_the_order_they_were_taken(outbox: Outbox) -> None:
+    assert outbox.add([row("b"), row("a")], 1) == 2
+    assert outbox.add([row("c")], 2) == 1
+    assert [waiting.row.event_id for waiting in outbox.pending(10)] == ["b", "a", "c"]
+
+
+def test_a_row_comes_back_as_it_went_in(outbox: Outbox) -> None:
+    taken = row("a", "tps:ñ", 2**63 - 1, bytes(range(256)))
+    outbox.add([taken], 1)
+    assert outbox.pending(1)[0].row == taken
+
+
+def test_an_event_id_that_is_there_adds_nothing_in_whatever_state_it_is(outbox: Outbox) -> None:
+    outbox.add([row("a"), row("b"), row("c")], 1)
+    outbox.mark_sent([outbox.pending(1)[0].seq], 2)
+    outbox.mark_refused(outbox.pending(1)[0].seq, "too large", 2)
+    assert outbox.add([row("a"), row("b"), row("c", body=b"other"), row("d"), row("d")], 3) == 1
+    assert [waiting.row.event_id for waiting in outbox.pending(10)] == ["c", "d"]
+    assert outbox.pending(1)[0].row.body == b"body"
+
+
+def test_adding_nothing_is_harmless(outbox: Outbox) -> None:
+    assert outbox.add([], 1) == 0
+    outbox.mark_sent([], 1)
+
+
+def test_pending_goes_on_behind_a_place_in_the_order(outbox: Outbox) -> None:
+    outbox.add([row("a"), row("b"), row("c")], 1)
+    first = outbox.pending(2)
+    assert [waiting.row.event_id for waiting in first] == ["a", "b"]
+    assert [waiting.row.event_id for waiting in outbox.pending(2, first[-1].seq)] == ["c"]
+
+
+def test_counts_say_where_events_stand(outbox: Outbox) -> None:
+    outbox.add([row("a"), row("b"), row("c"), row("d")], 1)
+    seqs = [waiting.seq for waiting in outbox.pending(10)]
+    outbox.mark_sent(seqs[:2], 2)
+    outbox.mark_refused(seqs[2], "too large", 2)
+    assert outbox.counts() == Counts(published=2, pending=1, refused_by_broker=1)
+    assert list(outbox.event_ids(State.SENT)) == ["a", "b"]
+    assert list(outbox.event_ids(State.REFUSED)) == ["c"]
+    assert list(outbox.event_ids(State.PENDING)) == ["d"]
+
+
+def test_what_is_settled_stays_settled(outbox: Outbox) -> None:
+    outbox.add([row("a"), row("b")], 1)
+    first, second = (waiting.seq for waiting in outbox.pending(2))
+    outbox.mark_sent([first], 2)
+    outbox.mark_refused(first, "late", 3)
+    outbox.mark_refused(second, "too large", 3)
+    outbox.mark_sent([second, 999], 4)
+    assert outbox.counts() == Counts(1, 0, 1)
+
+
+def test_refused_rows_tell_the_reason_newest_first(outbox: Outbox) -> None:
+    outbox.add([row("a"), row("b")], 1)
+    for waiting in outbox.pending(2):
+        outbox.mark_refused(waiting.seq, f"reason {waiting.row.event_id}", 2)
+    assert [(refused.event_id, refused.reason) for refused in outbox.refused(10)] == [
+        ("b", "reason b"),
+        ("a", "reason a"),
+    ]
+    assert len(outbox.refused(1)) == 1
+
+
+def test_a_revision_is_the_clock_or_one_above_the_last(outbox: Outbox) -> None:
+    assert outbox.reserve_revisions(["tps:1"], 100) == [100]
+    assert outbox.reserve_revisions(["tps:1", "tps:1", "tps:2"], 50) == [101, 102, 50]
+    assert outbox.last_revision("tps:1") == 102
+
+
+def test_a_revision_given_by_hand_is_never_gone_below(outbox: Outbox) -> None:
+    outbox.add([row("a", revision=500), row("b", revision=300)], 1)
+    assert outbox.last_revision("tps:1") == 500
+    assert outbox.reserve_revisions(["tps:1"], 400) == [501]
+    assert outbox.last_revision("never seen") == 0
+
+
+def test_above_the_highest_revision_there_is_none(outbox: Outbox) -> None:
+    outbox.add([row("a", revision=2**63 - 1)], 1)
+    with pytest.raises(InvalidEvent) as caught:
+        outbox.reserve_revisions(["tps:2", "tps:1"], 7)
+    assert caught.value.codes == ("envelope.revision_exhausted",)
+    assert outbox.last_revision("tps:2") == 0
+
+
+def test_only_one_sends_at_a_time(outbox: Outbox) -> None:
+    with outbox.sender_lock(), pytest.raises(SenderRunning), outbox.sender_lock():
+        pass
+    with outbox.sender_lock():
+        pass
+
+
+IDS = st.sampled_from([f"event-{number}" for number in range(8)])
+SUBJECTS = st.sampled_from(["tps:1", "tps:2"])
+ROWS = st.builds(row, IDS, SUBJECTS, st.integers(1, 50))
+CALLS = st.one_of(
+    st.tuples(st.just("add"), st.lists(ROWS, max_size=5)),
+    st.tuples(st.just("sent"), st.lists(st.integers(1, 10), max_size=4)),
+    st.tuples(st.just("refused"), st.integers(1, 10)),
+    st.tuples(st.just("reserve"), st.lists(SUBJECTS, max_size=3)),
+)
+
+
+def places(outbox: Outbox) -> list[int]:
+    return [waiting.seq for waiting in outbox.pending(100)]
+
+
+def play(outbox: Outbox, call: tuple[str, object]) -> object:
+    """Make one call; places in the order are asked for, since only their order is part of the contract."""
+    match call:
+        case ("add", list(rows)):
+            return outbox.add(rows, 1)
+        case ("sent", list(numbers)):
+            waiting = places(outbox)
+            outbox.mark_sent([waiting[number % len(waiting)] for number in numbers if waiting], 2)
+        case ("refused", int(number)):
+            waiting = places(outbox)
+            if waiting:
+                outbox.mark_refused(waiting[number % len(waiting)], f"reason {number}", 3)
+        case ("reserve", list(subjects)):
+            return outbox.reserve_revisions(subjects, 20)
+    return None
+
+
+def seen(outbox: Outbox) -> object:
+    return (
+        [waiting.row for waiting in outbox.pending(100)],
+        outbox.counts(),
+        [list(outbox.event_ids(state)) for state in State],
+        outbox.refused(100),
+        [outbox.last_revision(subject) for subject in ("tps:1", "tps:2")],
+    )
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(calls=st.lists(CALLS, max_size=12))
+def test_file_and_memory_agree_on_any_sequence_of_calls(
+    calls: list[tuple[str, object]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    on_disk, in_memory = SqliteOutbox(tmp_path_factory.mktemp("agree") / "outbox.db"), InMemoryOutbox()
+    try:
+        for call in calls:
+            assert play(on_disk, call) == play(in_memory, call)
+        assert seen(on_disk) == seen(in_memory)
+    finally:
+        on_disk.close()
