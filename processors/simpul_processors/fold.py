@@ -29,6 +29,7 @@ from simpul_processors.store import Space, Transaction
 
 #: Columns of the frame that a fold takes, before its measures.
 KEY, REVISION, ID, GROUP = "key", "revision", "id", "group"
+_ORDER = "_order"
 
 Longs = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
@@ -70,9 +71,11 @@ class Fold:
         Args:
             transaction: Of the store that holds the state.
             batch: Columns `KEY` (text), `REVISION`, `ID` (16 bytes; higher wins among equal revisions), `GROUP`
-                (text) and the measures.
+                (text) and the measures; rows of one key in the order of the log.
         """
-        winners = batch.sort(KEY, REVISION, ID).unique(KEY, keep="last", maintain_order=True)
+        # Among copies of one (revision, id) the first in the log wins, as it does when a batch ends between them.
+        ranked = batch.with_row_index(_ORDER).sort(KEY, REVISION, ID, _ORDER, descending=[False, False, False, True])
+        winners = ranked.unique(KEY, keep="last", maintain_order=True)
         keys = winners[KEY].cast(pl.Binary).to_list()
         new = self._encode(transaction, winners)
         found = transaction.get(Space.ENTITIES, keys)

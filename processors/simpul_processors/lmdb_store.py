@@ -23,6 +23,7 @@ from simpul_schemas.log import Outgoing, Partition
 _MAP_BYTES = 64 << 30
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _POSITION = struct.Struct("<4q")
+_POSITIONS = b"positions"
 _LENGTH = struct.Struct("<i")
 
 
@@ -53,7 +54,7 @@ class LmdbStore:
             # No writemap: with it a full disk would kill the process by a signal instead of raising.
             env = lmdb.open(str(folder), map_size=_MAP_BYTES, max_dbs=8, sync=durable, metasync=durable)
             self._spaces = {space: env.open_db(space.value.encode()) for space in Space}
-            self._positions_db = env.open_db(b"positions")
+            self._positions_db = env.open_db(_POSITIONS)
             self._pending_db = env.open_db(b"pending")
         except lmdb.Error as error:
             raise _translate(error) from error
@@ -97,6 +98,20 @@ class LmdbStore:
     def _all(self, database: Any) -> list[tuple[bytes, bytes]]:  # noqa: ANN401  # lmdb ships no types
         with self._env.begin(db=database) as inner:
             return list(inner.cursor())
+
+
+def peek_positions(folder: Path) -> Mapping[Partition, Position]:
+    """Return the positions in a store that a worker may hold right now; nothing where there is no store yet."""
+    data = folder / "data"
+    if not (data / "data.mdb").exists():
+        return {}
+    try:
+        with lmdb.open(str(data), readonly=True, max_dbs=8) as env:
+            database = env.open_db(_POSITIONS, create=False)
+            with env.begin(db=database) as inner:
+                return {_unpack_partition(key): Position(*_POSITION.unpack(value)) for key, value in inner.cursor()}
+    except lmdb.NotFoundError:
+        return {}
 
 
 class _LmdbTransaction:

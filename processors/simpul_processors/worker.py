@@ -83,26 +83,11 @@ class Worker:
 
     def _unseen(self, blocks: Sequence[Block]) -> list[Block]:
         """Leave out what the store holds already: a reader may give a record twice around a rebalance."""
-        kept = []
-        for block in blocks:
-            start = self._next_offset(block.partition)
-            skip = next((index for index, offset in enumerate(block.offsets) if offset >= start), len(block.offsets))
-            if skip:
-                _log.info("%s: %d records were there already", block.partition, skip)
-            if skip < len(block.offsets):
-                kept.append(_from(block, skip))
-        return kept
+        found = (block.since(self._next_offset(block.partition)) for block in blocks)
+        return [block for block in found if block is not None]
 
     def _next_offset(self, partition: Partition) -> int:
         return self._positions.get(partition, Position()).next_offset
 
     def _progress(self) -> dict[Partition, int]:
         return {partition: position.next_offset for partition, position in self._positions.items()}
-
-
-def _from(block: Block, start: int) -> Block:
-    if not start:
-        return block
-    return Block(
-        block.partition, block.values[start:], block.keys[start:], block.offsets[start:], block.timestamps[start:]
-    )

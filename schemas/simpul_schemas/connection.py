@@ -17,8 +17,12 @@ class Connection:
 
 
 def connect_from_settings() -> Connection:
-    """Read the settings, or raise `SettingsError` that says which one is missing."""
-    settings = load_settings()
+    """Read the settings of this process and connect; raises `SettingsError` that says which one is missing."""
+    return connect(load_settings())
+
+
+def connect(settings: Settings) -> Connection:
+    """Name the outside things of some settings; raises `SettingsError` that says which one is missing."""
     if not settings.kafka.bootstrap_servers:
         raise _missing("kafka.bootstrap_servers", "SIMPUL__KAFKA__BOOTSTRAP_SERVERS")
     if not settings.registry.url:

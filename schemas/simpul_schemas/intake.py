@@ -128,6 +128,7 @@ class RecordIntake:
         sizes = [len(block.values) for block in blocks]
         block_of = pl.Series(BLOCK, np.repeat(np.arange(len(blocks), dtype=np.uint32), sizes))
         offset_of = pl.Series(OFFSET, np.concatenate([np.asarray(block.offsets, np.int64) for block in blocks]))
+        frame = frame.sort(ROW)  # the order of the log, whatever the order of decoding was
         return frame.with_columns(block_of.gather(frame[ROW]), offset_of.gather(frame[ROW]))
 
 

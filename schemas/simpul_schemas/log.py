@@ -3,6 +3,7 @@
 `kafka_log` holds the adapters to a real broker, `testing` the twin in memory; `tests/contract` runs on both.
 """
 
+import bisect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeAlias
@@ -37,6 +38,15 @@ class Block:
         """The offset after the last record."""
         return self.offsets[-1] + 1
 
+    def since(self, offset: int) -> "Block | None":
+        """Return what of the block lies at or behind an offset; None where nothing does."""
+        if self.offsets[0] >= offset:
+            return self
+        at = bisect.bisect_left(self.offsets, offset)
+        if at == len(self.offsets):
+            return None
+        return Block(self.partition, self.values[at:], self.keys[at:], self.offsets[at:], self.timestamps[at:])
+
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
@@ -59,7 +69,7 @@ class LogReader(Protocol):
     """Reads blocks of records; the position is the caller's, never the broker's."""
 
     async def start(self) -> None:
-        """Connect; called once, before anything else."""
+        """Connect, before anything else; after `stop` it may be called again, and asks for all positions anew."""
 
     async def stop(self) -> None:
         """Disconnect; harmless when called twice or before `start`."""

@@ -23,6 +23,8 @@ PROVINCE = "_province"
 NOW = "_now"
 
 _DAY_MICROS = 86_400_000_000
+#: Not empty and no control characters: a subject is a key in databases, and some store no NUL.
+_PRINTABLE = "[^\x00-\x1f\x7f]+"
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 
@@ -129,8 +131,11 @@ def envelope_rules() -> tuple[Rule, ...]:
         reject(
             "envelope.subject_malformed",
             ("subject",),
-            (Field("subject").byte_length() < 1) | (Field("subject").byte_length() > 200),
-            Text("Subjek kosong atau lebih dari 200 bita.", "The subject is empty or longer than 200 bytes."),
+            ~Field("subject").matches(_PRINTABLE) | (Field("subject").byte_length() > 200),
+            Text(
+                "Subjek kosong, lebih dari 200 bita, atau berisi karakter kendali.",
+                "The subject is empty, longer than 200 bytes, or has control characters.",
+            ),
             Text("Pakai pengenal yang pendek dan tetap.", "Use a short id that does not change."),
         ),
         reject(

@@ -13,7 +13,12 @@ from simpul_processors.testing import InMemoryStore
 from simpul_schemas.log import Outgoing, Partition
 
 PARTITION = Partition("simpul.17.participation.v1", 0)
-RECORDS = [Outgoing("t", b"k", b"v", (("a", b"1"), ("b", b""))), Outgoing("t", b"", None), Outgoing("t", None, b""), Outgoing("ü", b"", b"")]
+RECORDS = [
+    Outgoing("t", b"k", b"v", (("a", b"1"), ("b", b""))),
+    Outgoing("t", b"", None),
+    Outgoing("t", None, b""),
+    Outgoing("ü", b"", b""),
+]
 
 
 @pytest.fixture(params=["memory", "lmdb"])

@@ -18,7 +18,7 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic
 
-from simpul_deploy.errors import PortMismatchError, PortTakenError
+from simpul_deploy.errors import PortMismatch, PortTaken
 from simpul_deploy.local import processes
 from simpul_deploy.local.ports import PortWishes
 from simpul_deploy.local.stack import Stack
@@ -166,7 +166,7 @@ def test_all_listeners_are_on_the_loopback_address(stack: Stack, endpoints: Endp
 
 
 def test_another_port_for_what_runs_is_refused(stack: Stack, endpoints: Endpoints) -> None:
-    with pytest.raises(PortMismatchError):
+    with pytest.raises(PortMismatch):
         stack.up(ports=PortWishes(registry=1))
 
 
@@ -238,7 +238,7 @@ def test_services_orphaned_by_a_killed_up_are_taken_over_and_stopped(data_root: 
 def test_a_taken_port_is_named_and_nothing_is_started(data_root: Path, stack: Stack, endpoints: Endpoints) -> None:
     taken = int(endpoints.bootstrap_servers.rpartition(":")[2])
     other = Stack("lain", data_root=data_root)
-    with pytest.raises(PortTakenError, match=str(taken)):
+    with pytest.raises(PortTaken, match=str(taken)):
         other.up(ports=PortWishes(postgresql=taken))
     assert {service.state for service in other.status()} == {"stopped"}
     other.down(purge=True)

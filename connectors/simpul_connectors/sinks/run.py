@@ -174,13 +174,8 @@ class SinkRunner:
 
     def _unseen(self, blocks: Sequence[Block]) -> list[Block]:
         """Leave out what the target holds already: a reader may give a record twice around a rebalance."""
-        kept = []
-        for block in blocks:
-            start = self._next_offset(block.partition)
-            skip = sum(offset < start for offset in block.offsets) if block.offsets[0] < start else 0
-            if skip < len(block.offsets):
-                kept.append(_from(block, skip))
-        return kept
+        found = (block.since(self._next_offset(block.partition)) for block in blocks)
+        return [block for block in found if block is not None]
 
     def _position(self, partition: Partition) -> Position:
         return self._positions.get(partition, Position())
@@ -212,11 +207,3 @@ async def _sleep(seconds: float, should_stop: Callable[[], bool]) -> None:
         await asyncio.sleep(min(left, 0.2))
     if should_stop():
         raise _ToldToStop
-
-
-def _from(block: Block, start: int) -> Block:
-    if not start:
-        return block
-    return Block(
-        block.partition, block.values[start:], block.keys[start:], block.offsets[start:], block.timestamps[start:]
-    )

@@ -1,18 +1,19 @@
 """The commands `up`, `down` and `status`, to be registered on the program's one Typer app.
 
-Data goes to stdout, words to stderr; `--json` prints one document. Every failure leaves through `guard`.
+Data goes to stdout, words to stderr; `--json` prints one document. Failures are raised for `guarded` to tell.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from simpul_deploy.errors import EXIT_CANNOT_START, UnsupportedPlatformError, UsageError, guard
+from simpul_deploy.errors import EXIT_CANNOT_START, UnsupportedPlatform, WrongUsage
 from simpul_deploy.local.screen import TITLES, Screen, say
 
 if TYPE_CHECKING:
@@ -52,31 +53,33 @@ def up(  # noqa: PLR0913, PLR0917  one parameter per option of the command
     registry_port: RegistryPort = None,
     postgresql_port: PostgresqlPort = None,
 ) -> None:
-    """Jalankan Kafka, registry dan PostgreSQL di komputer ini. / Run Kafka, registry and PostgreSQL on this machine.
+    """Jalankan Kafka, registri dan PostgreSQL di komputer ini. / Run Kafka, registry and PostgreSQL on this machine.
 
     Pada pemakaian pertama mengunduh sekitar 200 MB; sesudah itu tidak perlu jaringan.
-    The first use downloads about 200 MB; after that no network is needed.
-    """
-    with guard():
-        stack = _stack(instance)
-        from simpul_deploy.local.ports import PortWishes  # noqa: PLC0415  after the platform has been checked
+    The first use downloads about 200 MB; after that no network is needed. Other commands find this stack by themselves.
 
-        wishes = PortWishes(kafka_port, controller_port, registry_port, postgresql_port)
-        with Screen() as screen:
-            result = stack.up(screen.show, wishes)
-        if result.already_running:
-            say("Semua sudah berjalan. / Everything is running already.")
-        if as_json:
-            document = asdict(result.endpoints) | {
-                "instance": instance,
-                "already_running": result.already_running,
-                "started": result.started,
-            }
-            _print_json(document)
-        else:
-            _print_endpoints(result.endpoints)
-            flag = "" if instance == "default" else f" --instance {instance}"
-            say(f"Hentikan dengan / Stop with: simpul down{flag}")
+    Examples: simpul up | simpul up --kafka-port 9092 --json
+    """
+    stack = make_stack(instance)
+    from simpul_deploy.local.ports import PortWishes  # noqa: PLC0415  after the platform has been checked
+
+    wishes = PortWishes(kafka_port, controller_port, registry_port, postgresql_port)
+    with Screen() as screen:
+        result = stack.up(screen.show, wishes)
+    _prepare(result.endpoints)
+    if result.already_running:
+        say("Semua sudah berjalan. / Everything is running already.")
+    if as_json:
+        document = asdict(result.endpoints) | {
+            "instance": instance,
+            "already_running": result.already_running,
+            "started": result.started,
+        }
+        _print_json(document)
+    else:
+        _print_endpoints(result.endpoints)
+        flag = "" if instance == "default" else f" --instance {instance}"
+        say(f"Hentikan dengan / Stop with: simpul down{flag}")
 
 
 def down(
@@ -86,18 +89,17 @@ def down(
     as_json: AsJson = False,  # noqa: FBT002  the same
 ) -> None:
     """Hentikan tumpukan lokal; datanya tetap ada. / Stop the local stack; its data stays."""
-    with guard():
-        stack = _stack(instance)
-        if purge and not yes:
-            _ask(instance)
-        with Screen() as screen:
-            result = stack.down(screen.show, purge=purge)
-        if not result.stopped:
-            say("Tidak ada yang sedang berjalan. / Nothing was running.")
-        if result.purged:
-            say("Data sudah dihapus. / The data was deleted.")
-        if as_json:
-            _print_json(asdict(result) | {"instance": instance})
+    stack = make_stack(instance)
+    if purge and not yes:
+        _ask(instance)
+    with Screen() as screen:
+        result = stack.down(screen.show, purge=purge)
+    if not result.stopped:
+        say("Tidak ada yang sedang berjalan. / Nothing was running.")
+    if result.purged:
+        say("Data sudah dihapus. / The data was deleted.")
+    if as_json:
+        _print_json(asdict(result) | {"instance": instance})
 
 
 def status(
@@ -105,8 +107,7 @@ def status(
     as_json: AsJson = False,  # noqa: FBT002  a flag of the command line
 ) -> None:
     """Keadaan tumpukan lokal; kode keluar 0 bila semua berjalan. / The local stack's state; exit code 0 if all runs."""
-    with guard():
-        services = _stack(instance).status()
+    services = make_stack(instance).status()
     if as_json:
         _print_json({"instance": instance, "services": [_service_document(service) for service in services]})
     else:
@@ -116,18 +117,27 @@ def status(
         raise typer.Exit(EXIT_CANNOT_START)
 
 
-def _stack(instance: str) -> Stack:
+def make_stack(instance: str) -> Stack:
     """The stack, imported late: elsewhere than on POSIX it cannot even be imported."""
     if sys.platform == "win32":
-        raise UnsupportedPlatformError
+        raise UnsupportedPlatform
     from simpul_deploy.local.stack import Stack  # noqa: PLC0415  see above; also it needs the `deploy` extra
 
     return Stack(instance)
 
 
+def _prepare(endpoints: Endpoints) -> None:
+    """Make the bus's topics and put its schemas into the registry; what is there already is left alone."""
+    from simpul_deploy.bus import prepare  # noqa: PLC0415  needs the `deploy` extra
+    from simpul_schemas.registry import HttpRegistry  # noqa: PLC0415  the same
+
+    with closing(HttpRegistry(endpoints.registry_url)) as registry:
+        prepare(endpoints.bootstrap_servers, registry)
+
+
 def _ask(instance: str) -> None:
     if not sys.stdin.isatty():
-        raise UsageError(
+        raise WrongUsage(
             "`--purge` menghapus semua data; tambahkan --yes bila memang dikehendaki.",
             "`--purge` deletes all data; add --yes if that is meant.",
         )

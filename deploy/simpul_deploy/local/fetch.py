@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from simpul_deploy.errors import ChecksumError, DiskFullError, DownloadRefusedError, NoNetworkError
+from simpul_deploy.errors import ChecksumMismatch, DiskFull, DownloadRefused, NoNetwork
 from simpul_deploy.local.files import locked, named_errors, sha256_of
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class _Download:
         self._done = {pin.coordinate: min(self._part_size(pin), pin.size_bytes) for pin in self._absent}
         needed = self._missing_bytes
         if shutil.disk_usage(self._parts).free < needed + spare_bytes:
-            raise DiskFullError(self._cache, needed + spare_bytes)
+            raise DiskFull(self._cache, needed + spare_bytes)
         on_plan(len(self._absent), needed)
         biggest_first = sorted(self._absent, key=lambda pin: -pin.size_bytes)
         # Beside the certificates that come with httpx those of the system, where an office installs its proxy's own.
@@ -156,7 +156,7 @@ class _Download:
 
     def _refuse(self, pin: Pinned, actual: str) -> None:
         self._part(pin).unlink()
-        raise ChecksumError(self._host, pin.coordinate, pin.sha256, actual)
+        raise ChecksumMismatch(self._host, pin.coordinate, pin.sha256, actual)
 
     def _receive_whole(self, client: httpx.Client, pin: Pinned) -> None:
         """Receive until the part is whole, trying again while the network or the server is merely unwell."""
@@ -169,10 +169,10 @@ class _Download:
                 pause = max(pause, asked_pause)
             except httpx.HTTPError as error:
                 if attempt == ATTEMPTS or isinstance(error, httpx.ConnectError | httpx.UnsupportedProtocol):
-                    raise NoNetworkError(self._host, self._missing_bytes, _innermost(error)) from error
+                    raise NoNetwork(self._host, self._missing_bytes, _innermost(error)) from error
             if self._stop.wait(min(pause, _LONGEST_PAUSE_SECONDS)):
                 return
-        raise NoNetworkError(self._host, self._missing_bytes, f"{ATTEMPTS}x")
+        raise NoNetwork(self._host, self._missing_bytes, f"{ATTEMPTS}x")
 
     def _receive(self, client: httpx.Client, pin: Pinned) -> float | None:
         """Go on where the part ends; None when it is whole (or we are stopping), else seconds to wait."""
@@ -188,7 +188,7 @@ class _Download:
             if response.status_code in _TRY_AGAIN:
                 return _seconds(response.headers.get("Retry-After", ""))
             if response.status_code not in {200, 206}:
-                raise DownloadRefusedError(self._host, pin.coordinate, response.status_code)
+                raise DownloadRefused(self._host, pin.coordinate, response.status_code)
             start = start if response.status_code == 206 else 0
             with named_errors(part), part.open("ab" if start else "wb") as file:
                 self._store(response, file.write, pin, start)

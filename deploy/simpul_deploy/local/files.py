@@ -21,7 +21,7 @@ _STACK_FRAME = re.compile(r"\s*(at \S+\(|\.\.\. \d+ (more|common frames))")
 
 @contextmanager
 def named_errors(path: Path) -> Iterator[None]:
-    """Turn a full disk or a missing right at this path into DiskFullError or NotWritableError."""
+    """Turn a full disk or a missing right at this path into DiskFull or NotWritable."""
     try:
         yield
     except OSError as error:

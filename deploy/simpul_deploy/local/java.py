@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simpul_deploy.errors import NoJavaError
+from simpul_deploy.errors import NoJava
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,16 +54,16 @@ def find_java(environ: Mapping[str, str] = os.environ) -> Java:
     """The Java to run: SIMPUL_JAVA, else JAVA_HOME when new enough, else the one pip brought.
 
     SIMPUL_JAVA names a ``java`` program or the folder that holds ``bin/java``. Being an explicit wish, it is never
-    passed over: if it does not do, NoJavaError says why.
+    passed over: if it does not do, NoJava says why.
     """
     wish = environ.get("SIMPUL_JAVA")
     if wish:
         path = Path(wish)
         java = _probe(path / "bin" / "java" if path.is_dir() else path)
         if java is None:
-            raise NoJavaError((f"SIMPUL_JAVA={wish} bukan Java", f"SIMPUL_JAVA={wish} is not a Java"))
+            raise NoJava((f"SIMPUL_JAVA={wish} bukan Java", f"SIMPUL_JAVA={wish} is not a Java"))
         if major(java.version) < OLDEST_MAJOR:
-            raise NoJavaError(
+            raise NoJava(
                 (f"SIMPUL_JAVA={wish} terlalu lama ({java.version})", f"SIMPUL_JAVA={wish} is too old ({java.version})")
             )
         return java
@@ -72,7 +72,7 @@ def find_java(environ: Mapping[str, str] = os.environ) -> Java:
         java = _probe(candidate) if candidate else None
         if java is not None and major(java.version) >= OLDEST_MAJOR:
             return java
-    raise NoJavaError
+    raise NoJava
 
 
 def _bundled() -> Path | None:

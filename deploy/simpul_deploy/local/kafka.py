@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simpul_deploy.errors import StartFailedError
+from simpul_deploy.errors import StartFailed
 from simpul_deploy.local.files import last_line, named_errors, write_atomically
 from simpul_deploy.local.ports import LOOPBACK
 from simpul_deploy.local.processes import Command, clean_environ
@@ -145,7 +145,7 @@ class Kafka:
         )
         if result.returncode != 0:
             write_atomically(self._log, result.stdout.decode("utf-8", "replace"))
-            raise StartFailedError(self.name, self._log, last_line(self._log))
+            raise StartFailed(self.name, self._log, last_line(self._log))
         shutil.rmtree(self._data, ignore_errors=True)  # without meta.properties no broker ever wrote there
         data.rename(self._data)
         shutil.rmtree(scratch, ignore_errors=True)

@@ -11,7 +11,7 @@ import socket
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING
 
-from simpul_deploy.errors import PortTakenError, UsageError
+from simpul_deploy.errors import PortTaken, WrongUsage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -43,7 +43,7 @@ class PortWishes:
     def __post_init__(self) -> None:
         given = [port for port in asdict(self).values() if port is not None]
         if any(not 1 <= port <= 65535 for port in given) or len(set(given)) != len(given):
-            raise UsageError(
+            raise WrongUsage(
                 "Nomor port harus antara 1 dan 65535 dan tidak boleh sama satu dengan yang lain.",
                 "Port numbers must be between 1 and 65535 and differ from each other.",
             )
@@ -75,7 +75,7 @@ def choose(
     """The ports to use now.
 
     Args:
-        wishes: Ports the caller insists on; a taken one is a PortTakenError, never replaced by another.
+        wishes: Ports the caller insists on; a taken one is a PortTaken, never replaced by another.
         remembered: The ports of the last start.
         running: Names of ports whose own service runs already; they stay as remembered.
         reserved: Ports of other instances, which may be stopped just now.
@@ -91,7 +91,7 @@ def choose(
             chosen[name] = last
         elif wish is not None:
             if not free(wish):
-                raise PortTakenError(name, wish)
+                raise PortTaken(name, wish)
             chosen[name] = wish
         elif last is not None and last not in asked and free(last):
             chosen[name] = last
@@ -105,4 +105,4 @@ def _search(name: str, first: int, avoid: set[int], free: Callable[[int], bool])
     for port in range(first, first + _STEP * _TRIES, _STEP):
         if port not in avoid and free(port):
             return port
-    raise PortTakenError(name, first)
+    raise PortTaken(name, first)

@@ -30,11 +30,12 @@ import psutil
 import psycopg
 from psycopg import sql
 
-from simpul_deploy.errors import MissingExtraError, OutsideError, StartFailedError
+from simpul_deploy.errors import MissingExtra, StartFailed
 from simpul_deploy.local.files import last_line, named_errors
 from simpul_deploy.local.ports import LOOPBACK
 from simpul_deploy.local.processes import Account, Command, clean_environ
 from simpul_deploy.local.services import accepts
+from simpul_schemas.errors import OutsideError
 
 if TYPE_CHECKING:
     from simpul_deploy.local.ports import Ports
@@ -98,7 +99,7 @@ def packaged_programs() -> Path:
     """The folder of PostgreSQL's programs, as pip put it; found without importing the package, which makes folders."""
     spec = find_spec(_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
-        raise MissingExtraError(_PACKAGE)
+        raise MissingExtra(_PACKAGE)
     return Path(spec.submodule_search_locations[0]).resolve() / f"pginstall{MAJOR}" / "bin"
 
 
@@ -228,7 +229,7 @@ class PostgreSQL:
         if result.returncode != 0:
             with self._log.open("a", encoding="utf-8") as log:
                 log.write(result.stdout + result.stderr)
-            raise StartFailedError(self.name, self._log, last_line(self._log))
+            raise StartFailed(self.name, self._log, last_line(self._log))
         (scratch / "data").rename(self._data)
         shutil.rmtree(scratch, ignore_errors=True)
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import platformdirs
 
-from simpul_deploy.errors import PortMismatchError, PortTakenError, StartFailedError, StateDamagedError
+from simpul_deploy.errors import PortMismatch, PortTaken, StartFailed, StateDamaged
 from simpul_deploy.local import processes, state
 from simpul_deploy.local.fetch import fetch
 from simpul_deploy.local.files import is_locked, last_line, locked, named_errors
@@ -45,7 +45,7 @@ class Stack:
     """Kafka, the registry and PostgreSQL of one instance, on this machine.
 
     Args:
-        instance: Its name: lower-case letters, digits and hyphens; UsageError for any other.
+        instance: Its name: lower-case letters, digits and hyphens; WrongUsage for any other.
         data_root: Holds all instances; by default the user's data folder for simpul.
         cache: Holds what was downloaded, for all instances; by default the user's cache folder for simpul.
     """
@@ -62,7 +62,7 @@ class Stack:
 
         Args:
             on_step: Told what is going on.
-            ports: Ports to insist on; PortTakenError if one cannot be had.
+            ports: Ports to insist on; PortTaken if one cannot be had.
         """
         tell = _one_at_a_time(on_step)
         self._folders.make()
@@ -81,7 +81,7 @@ class Stack:
                     services = self._services(memory.state)
                     self._bring_up(services, tools, memory, tell)
                     break
-                except PortTakenError:  # between our choice and the start; fatal only if it was the user's choice
+                except PortTaken:  # between our choice and the start; fatal only if it was the user's choice
                     if attempt == PORT_ATTEMPTS - 1:
                         raise
                     self._settle_ports(memory, wishes)
@@ -100,7 +100,7 @@ class Stack:
         with locked(self._folders.lock):
             try:
                 known = state.load(self._folders) or state.State.new()
-            except StateDamagedError:
+            except StateDamaged:
                 if not purge:
                     raise
                 known = state.State.new()
@@ -149,6 +149,16 @@ class Stack:
         known = state.load(self._folders)
         return _endpoints(self._services(known)) if known and known.ports else None
 
+    @property
+    def logs(self) -> Path:
+        """Folder of the instance's logs."""
+        return self._folders.logs
+
+    @property
+    def client_data(self) -> Path:
+        """Folder for what the instance's own clients keep (outbox, stores, cached ids): purged with it."""
+        return self._folders.data / "client"
+
     def _log_of(self, name: ServiceName) -> Path:
         return self._folders.logs / f"{name}.log"
 
@@ -181,7 +191,7 @@ class Stack:
             wish: int | None = getattr(wishes, name)
             current: int | None = getattr(known.ports, name, None)
             if wish is not None and current is not None and wish != current:
-                raise PortMismatchError(name, wish, current)
+                raise PortMismatch(name, wish, current)
         with locked(self._folders.ports_lock):
             reserved = state.ports_of_others(self._folders)
             chosen: Ports = choose(wishes, known.ports, running=running, reserved=reserved)
@@ -239,7 +249,7 @@ class Stack:
         """A port taken since it was chosen is better told here than in the depths of a log."""
         for port in service.ports:
             if not is_free(port):
-                raise PortTakenError(service.name, port)
+                raise PortTaken(service.name, port)
 
     def _start(self, service: Service, tools: Tools, memory: _Memory, give_up: threading.Event) -> None:
         if give_up.is_set():
@@ -253,13 +263,13 @@ class Stack:
         while not give_up.is_set():
             if not processes.is_alive(memory.state.processes[service.name]):
                 self._check_ports(service)
-                raise StartFailedError(service.name, log, last_line(log))
+                raise StartFailed(service.name, log, last_line(log))
             if service.is_ready():
                 return True
             if time.monotonic() > deadline:
                 seconds = int(START_SECONDS)
                 reason = (f"belum siap setelah {seconds} detik", f"not ready after {seconds} seconds")
-                raise StartFailedError(service.name, log, last_line(log), reason)
+                raise StartFailed(service.name, log, last_line(log), reason)
             give_up.wait(_POLL_SECONDS)
         return False
 

@@ -8,7 +8,7 @@ import secrets
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from simpul_deploy.errors import StateDamagedError, UsageError
+from simpul_deploy.errors import StateDamaged, WrongUsage
 from simpul_deploy.local.files import named_errors, write_atomically
 from simpul_deploy.local.ports import Ports
 from simpul_deploy.local.processes import Identity
@@ -64,7 +64,7 @@ class Folders:
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.instance):
-            raise UsageError(
+            raise WrongUsage(
                 f"Nama instans {self.instance!r} tidak sah; pakai huruf kecil, angka dan tanda hubung, maksimal 32.",
                 f"{self.instance!r} is no instance name; use lower-case letters, digits and hyphens, 32 at most.",
             )
@@ -103,18 +103,18 @@ class Folders:
 
 
 def load(folders: Folders) -> State | None:
-    """The instance's memory, None if it never ran; StateDamagedError if it cannot be read."""
+    """The instance's memory, None if it never ran; StateDamaged if it cannot be read."""
     try:
         with named_errors(folders.state):
             text = folders.state.read_text(encoding="utf-8")
     except FileNotFoundError:
         if (folders.data / "kafka").exists():  # the data is there, and the passwords to it are lost
-            raise StateDamagedError(folders.state, folders.instance) from None
+            raise StateDamaged(folders.state, folders.instance) from None
         return None
     try:
         return _decode(json.loads(text))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StateDamagedError(folders.state, folders.instance) from error
+        raise StateDamaged(folders.state, folders.instance) from error
 
 
 def save(folders: Folders, state: State) -> None:

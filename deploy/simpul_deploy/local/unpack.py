@@ -7,7 +7,7 @@ import tarfile
 import tempfile
 from pathlib import Path, PurePosixPath
 
-from simpul_deploy.errors import DiskFullError
+from simpul_deploy.errors import DiskFull
 from simpul_deploy.local.files import locked, named_errors
 
 GROWTH = 1.2
@@ -27,7 +27,7 @@ def unpack(archive: Path, target: Path) -> None:
             shutil.rmtree(leftover, ignore_errors=True)
         needed = int(archive.stat().st_size * GROWTH)
         if shutil.disk_usage(target.parent).free < needed:
-            raise DiskFullError(target.parent, needed)
+            raise DiskFull(target.parent, needed)
         with named_errors(target.parent):
             scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
             try:

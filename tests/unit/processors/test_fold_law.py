@@ -56,7 +56,7 @@ events = st.builds(
         action=action,
         mode=mode,
         registered=registered,
-        turned_out=None if share is None else (registered or 900) * share // 100,
+        turned_out=None if share is None else (900 if registered is None else registered) * share // 100,
         valid=valid,
         invalid=invalid,
     ),

@@ -64,6 +64,8 @@ def codes(**changes: Any) -> tuple[str, ...]:
         ({"subject": "é" * 100}, ()),
         ({"subject": "é" * 101}, ("envelope.subject_malformed",)),
         ({"event_id": CLEAN["event_id"].upper().replace("E", "F")}, ("envelope.event_id_malformed",)),
+        ({"subject": "tps\0"}, ("envelope.subject_malformed",)),
+        ({"subject": "tps\n"}, ("envelope.subject_malformed",)),
         ({"event_id": CLEAN["event_id"] + "\n"}, ("envelope.event_id_malformed",)),
         ({"revision": 0}, ("envelope.revision_not_positive",)),
         ({"source": ""}, ("envelope.source_missing",)),

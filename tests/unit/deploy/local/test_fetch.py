@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from simpul_deploy.errors import ChecksumError, DiskFullError, DownloadRefusedError, NoNetworkError, NotWritableError
+from simpul_deploy.errors import ChecksumMismatch, DiskFull, DownloadRefused, NoNetwork, NotWritable
 from simpul_deploy.local import fetch as fetch_module
 from simpul_deploy.local.fetch import fetch, missing, repository_address
 from simpul_deploy.local.jars import Pinned
@@ -147,7 +147,7 @@ def test_a_server_that_is_unwell_for_a_moment_is_asked_again(repository: Reposit
 
 def test_a_file_that_is_not_the_pinned_one_is_refused_and_thrown_away(repository: Repository, tmp_path: Path) -> None:
     pinned = repository.put(pin(), BODY[:-1] + b"?")
-    with pytest.raises(ChecksumError) as caught:
+    with pytest.raises(ChecksumMismatch) as caught:
         fetch([pinned], tmp_path)
     assert caught.value.coordinate == pinned.coordinate
     assert not (tmp_path / pinned.path).exists()
@@ -155,12 +155,12 @@ def test_a_file_that_is_not_the_pinned_one_is_refused_and_thrown_away(repository
 
 
 def test_a_file_longer_than_pinned_is_refused(repository: Repository, tmp_path: Path) -> None:
-    with pytest.raises(ChecksumError):
+    with pytest.raises(ChecksumMismatch):
         fetch([repository.put(pin(), BODY + b"more")], tmp_path)
 
 
 def test_a_refusal_names_the_coordinate_and_the_status(repository: Repository, tmp_path: Path) -> None:
-    with pytest.raises(DownloadRefusedError, match=r"org\.example:thing:1\.0.*404"):
+    with pytest.raises(DownloadRefused, match=r"org\.example:thing:1\.0.*404"):
         fetch([pin()], tmp_path)
 
 
@@ -169,7 +169,7 @@ def test_no_network_is_told_with_the_size_still_missing(monkeypatch: pytest.Monk
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
     monkeypatch.setenv("SIMPUL_MAVEN_REPOSITORY", f"http://127.0.0.1:{port}")
-    with pytest.raises(NoNetworkError) as caught:
+    with pytest.raises(NoNetwork) as caught:
         fetch([pin()], tmp_path)
     assert caught.value.missing_bytes == len(BODY)
     assert caught.value.exit_code == 3
@@ -180,7 +180,7 @@ def test_too_little_room_is_told_before_downloading(
 ) -> None:
     pinned = repository.put(pin())
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: type("Usage", (), {"free": len(BODY)})())
-    with pytest.raises(DiskFullError) as caught:
+    with pytest.raises(DiskFull) as caught:
         fetch([pinned], tmp_path, spare_bytes=1)
     assert caught.value.needed_bytes == len(BODY) + 1
     assert repository.ranges == []
@@ -193,13 +193,13 @@ def test_a_disk_that_fills_while_downloading_is_told_and_the_part_kept(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(fetch_module._Download, "_store", fail)
-    with pytest.raises(DiskFullError):
+    with pytest.raises(DiskFull):
         fetch([repository.put(pin())], tmp_path)
 
 
 def test_a_cache_that_is_a_file_is_told(repository: Repository, tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("not a folder")
-    with pytest.raises(NotWritableError):
+    with pytest.raises(NotWritable):
         fetch([repository.put(pin())], tmp_path / "cache" / "maven")
 
 

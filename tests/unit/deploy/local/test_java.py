@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from simpul_deploy.errors import NoJavaError
+from simpul_deploy.errors import NoJava
 from simpul_deploy.local import java as java_module
 from simpul_deploy.local.java import Java, find_java, major
 
@@ -57,18 +57,18 @@ def test_the_bundled_java_needs_no_setting() -> None:
 
 
 def test_an_old_simpul_java_is_told_rather_than_passed_over(tmp_path: Path) -> None:
-    with pytest.raises(NoJavaError, match=r"17\.0\.15"):
+    with pytest.raises(NoJava, match=r"17\.0\.15"):
         find_java({"SIMPUL_JAVA": str(runtime(tmp_path / "old", "17.0.15"))})
 
 
 def test_a_simpul_java_that_is_none_is_told(tmp_path: Path) -> None:
-    with pytest.raises(NoJavaError, match="bukan Java"):
+    with pytest.raises(NoJava, match="bukan Java"):
         find_java({"SIMPUL_JAVA": str(tmp_path)})
 
 
 @pytest.mark.usefixtures("no_bundled")
 def test_without_any_java_the_sentence_says_what_to_do() -> None:
-    with pytest.raises(NoJavaError, match=r'pip install "simpul\[deploy\]".*SIMPUL_JAVA'):
+    with pytest.raises(NoJava, match=r'pip install "simpul\[deploy\]".*SIMPUL_JAVA'):
         find_java({})
 
 

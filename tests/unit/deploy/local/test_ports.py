@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from simpul_deploy.errors import PortTakenError, UsageError
+from simpul_deploy.errors import PortTaken, WrongUsage
 from simpul_deploy.local.ports import PREFERRED, Ports, PortWishes, choose, is_free
 
 REMEMBERED = Ports(kafka=1001, controller=1002, registry=1003, postgresql=1004)
@@ -55,7 +55,7 @@ def test_a_wish_for_a_taken_port_names_the_port() -> None:
         other.listen()
         port = other.getsockname()[1]
         assert not is_free(port)
-        with pytest.raises(PortTakenError, match=str(port)) as caught:
+        with pytest.raises(PortTaken, match=str(port)) as caught:
             choose(PortWishes(postgresql=port), None)
     assert (caught.value.service, caught.value.port) == ("postgresql", port)
     assert is_free(port)
@@ -63,5 +63,5 @@ def test_a_wish_for_a_taken_port_names_the_port() -> None:
 
 @pytest.mark.parametrize("ports", [{"kafka": 0}, {"kafka": 65536}, {"kafka": 5000, "registry": 5000}])
 def test_a_wish_that_cannot_be_meant_is_refused(ports: dict[str, int]) -> None:
-    with pytest.raises(UsageError):
+    with pytest.raises(WrongUsage):
         PortWishes(**ports)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from simpul_deploy.errors import StateDamagedError, UsageError
+from simpul_deploy.errors import StateDamaged, WrongUsage
 from simpul_deploy.local.ports import PREFERRED
 from simpul_deploy.local.processes import Identity
 from simpul_deploy.local.state import Folders, State, load, ports_of_others, save
@@ -47,13 +47,13 @@ def test_an_instance_that_never_ran_has_no_memory(folders: Folders) -> None:
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"format": 2}', '{"format": 1, "ports": {"kafka": 1}}'])
 def test_a_damaged_memory_is_told_with_the_way_out(folders: Folders, text: str) -> None:
     folders.state.write_text(text)
-    with pytest.raises(StateDamagedError, match=r"simpul down --instance satu --purge"):
+    with pytest.raises(StateDamaged, match=r"simpul down --instance satu --purge"):
         load(folders)
 
 
 def test_data_without_its_memory_is_damage_and_not_a_fresh_start(folders: Folders) -> None:
     (folders.data / "kafka").mkdir()
-    with pytest.raises(StateDamagedError):
+    with pytest.raises(StateDamaged):
         load(folders)
 
 
@@ -81,5 +81,5 @@ def test_other_instances_keep_their_ports_even_beside_a_damaged_one(folders: Fol
 
 @pytest.mark.parametrize("name", ["", "A", "a/b", "..", "-a", "a" * 33, "a\n"])
 def test_a_name_that_is_no_folder_name_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UsageError):
+    with pytest.raises(WrongUsage):
         Folders(tmp_path, name)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from simpul_deploy.errors import DiskFullError
+from simpul_deploy.errors import DiskFull
 from simpul_deploy.local.unpack import unpack
 
 if TYPE_CHECKING:
@@ -62,5 +62,5 @@ def test_a_folder_that_is_there_is_left_alone(tmp_path: Path) -> None:
 def test_too_little_room_is_told_beforehand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     packed = archive(tmp_path, member("a"))
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: type("Usage", (), {"free": 0})())
-    with pytest.raises(DiskFullError):
+    with pytest.raises(DiskFull):
         unpack(packed, tmp_path / "out")
