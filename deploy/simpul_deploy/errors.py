@@ -43,7 +43,7 @@ EXIT_CANNOT_START = 3
 _P = ParamSpec("_P")
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
-_NO_RIGHT = (errno.EACCES, errno.EPERM, errno.EROFS)
+_NO_RIGHT = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR)
 #: Which extra brings a package that a command may miss.
 _EXTRAS = {
     "aiokafka": "processors",

@@ -101,6 +101,18 @@ def is_alive(identity: Identity) -> bool:
     return _process(identity) is not None
 
 
+def listens(identity: Identity, port: int) -> bool:
+    """Whether this very process listens on the port, and not another that was quicker."""
+    process = _process(identity)
+    if process is None:
+        return False
+    try:
+        connections = process.net_connections(kind="tcp")
+    except psutil.AccessDenied:  # macOS shows them to root only; then an answer on the port must do
+        return True
+    return any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in connections)
+
+
 def find(marks: Collection[str]) -> dict[str, Identity]:
     """The caller's processes that have one of these marks as an argument; the oldest, where a fork shows it twice."""
     found: dict[str, Identity] = {}

@@ -58,7 +58,7 @@ class Stack:
     def up(self, on_step: Callable[[Step], None] = lambda _step: None, ports: PortWishes | None = None) -> UpResult:
         """Start what does not run, and return when all of it does real work.
 
-        If anything fails, what this call started is stopped again, and the DeployError raised says what happened.
+        If anything fails, what this call started is stopped again, and the error raised says what happened.
 
         Args:
             on_step: Told what is going on.
@@ -261,10 +261,12 @@ class Stack:
         """Wait for real work; false when told to give up because another service failed."""
         log = self._log_of(service.name)
         while not give_up.is_set():
-            if not processes.is_alive(memory.state.processes[service.name]):
+            identity = memory.state.processes[service.name]
+            if not processes.is_alive(identity):
                 self._check_ports(service)
                 raise StartFailed(service.name, log, last_line(log))
-            if service.is_ready():
+            # Another program's server of the same kind on our port would be ready, too.
+            if service.is_ready() and processes.listens(identity, service.ports[0]):
                 return True
             if time.monotonic() > deadline:
                 seconds = int(START_SECONDS)

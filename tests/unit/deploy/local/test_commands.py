@@ -12,6 +12,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from simpul_deploy import bus
 from simpul_deploy.errors import PortTaken, from_os_error, guarded
 from simpul_deploy.local import commands, stack
 from simpul_deploy.local.report import DownResult, Endpoints, ServiceStatus, Step, UpResult
@@ -65,6 +66,7 @@ def pretended(monkeypatch: pytest.MonkeyPatch) -> type[Pretended]:
         pass
 
     monkeypatch.setattr(stack, "Stack", Fresh)
+    monkeypatch.setattr(bus, "prepare", lambda *_: None)
     return Fresh
 
 
