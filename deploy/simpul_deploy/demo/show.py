@@ -3,6 +3,7 @@
 from types import TracebackType
 from typing import Self
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -11,7 +12,9 @@ from rich.table import Table
 from simpul_deploy.demo.tie_out import TieOut
 from simpul_schemas.regions import NATION, Level, load_regions
 
-_COLUMNS = ("TPS melapor / TPS", "%", "DPT", "Hadir / turned out", "Sah / valid", "Tidak sah / invalid", "Partisipasi")
+#: Narrower, and numbers would be cut off; a terminal that is narrower wraps whole lines instead.
+_WIDTH = 112
+_COLUMNS = ("Melapor / TPS", "", "DPT", "Hadir", "Sah", "Tidak sah", "Partisipasi")
 
 
 class ProgressBars:
@@ -62,9 +65,9 @@ class ProgressBars:
 def show_tie_out(found: TieOut) -> None:
     """Show the figures with their coverage, what was refused and why, and the equations."""
     out = Console()
+    out = Console(width=max(out.width, _WIDTH), highlight=False)
     out.print(_figures(found))
-    if found.refused_by_code:
-        out.print(_refusals(found))
+    _print_refusals(out, found)
     out.print(_checks(found))
     if found.holds:
         out.print("[bold green]Cocok sampai satuan terakhir.[/] / Ties out to the last unit.")
@@ -72,17 +75,20 @@ def show_tie_out(found: TieOut) -> None:
         out.print("[bold red]TIDAK cocok.[/] / It does NOT tie out.")
 
 
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+
+
 def _figures(found: TieOut) -> Table:
-    table = Table(
-        title="Partisipasi pemilih menurut tabel kementerian / Voter participation by the ministry's table",
-        caption="TPS = tempat pemungutan suara / polling stations: melapor dari yang diterima / reported of accepted. "
-        "Partisipasi: TPS yang memberi DPT dan hadir / participation: stations that gave both numbers.",
-        title_justify="left",
-        caption_justify="left",
+    table = _table("Partisipasi pemilih dari tabel kementerian / Voter participation from the ministry's table")
+    table.caption = (
+        "Melapor / TPS: yang melapor dari yang diterima / stations that reported, of the accepted. Hadir: turned out. "
+        "Sah, tidak sah: valid, invalid votes. Partisipasi: TPS dengan DPT dan hadir / stations that gave both numbers."
     )
+    table.caption_justify = "left"
     table.add_column("Wilayah / region", no_wrap=True)
     for title in _COLUMNS:
-        table.add_column(title, justify="right")
+        table.add_column(title, justify="right", no_wrap=True)
     regions = load_regions()
     for code, figure in found.level(Level.PROVINCE).items():
         table.add_row(f"{code} {regions.name(code)}", *_cells(figure))
@@ -105,29 +111,29 @@ def _percent(part: int, whole: int) -> str:
     return f"{100 * part / whole:.1f} %" if whole else "-"
 
 
-def _refusals(found: TieOut) -> Table:
-    table = Table(title="Ditolak, dan cara memperbaikinya / Refused, and how to mend it", title_justify="left")
-    table.add_column("Baris / rows", justify="right")
-    table.add_column("Kode / code", no_wrap=True)
-    table.add_column("Sebab / reason")
-    table.add_column("Contoh / example")
+def _print_refusals(out: Console, found: TieOut) -> None:
+    """Print for every code how many rows it refused, why, how to mend them, and one of them."""
+    if not found.refused_by_code:
+        return
+    out.print("[bold]Ditolak, dan cara memperbaikinya / Refused, and how to mend it[/]")
     for code, count in found.refused_by_code.items():
+        out.print(f"  {count:>7,}  [bold]{code}[/]")
         example = found.imported.examples.get(code)
-        reason = (
-            f"{example['message_id']} {example['remedy_id']}\n[dim]{escape(example['message_en'])}[/]"
-            if example
-            else ""
-        )
-        place = f"{example['file']}:{example['row']} {example['value']}" if example else ""
-        table.add_row(f"{count:,}", code, reason, escape(place))
-    return table
+        if example:
+            out.print(f"           {escape(example['message_id'])} {escape(example['remedy_id'])}")
+            out.print(f"           [dim]{escape(example['message_en'])} {escape(example['remedy_en'])}[/]")
+            place = f"{example['file']}, baris / row {example['row']}: {example['value']}"
+            out.print(f"           [dim]{escape(place)}[/]")
+    if found.imported.report:
+        out.print(f"  Semua baris / all rows: {escape(found.imported.report)}", soft_wrap=True)
+    out.print()
 
 
 def _checks(found: TieOut) -> Table:
-    table = Table(title="Pencocokan / tie-out", title_justify="left")
-    table.add_column("Persamaan / equation")
-    table.add_column("Kiri / left", justify="right")
-    table.add_column("Kanan / right", justify="right")
+    table = _table("Pencocokan / tie-out")
+    table.add_column("Persamaan / equation", no_wrap=True)
+    table.add_column("Kiri / left", justify="right", no_wrap=True)
+    table.add_column("Kanan / right", justify="right", no_wrap=True)
     table.add_column("")
     for check in found.checks:
         mark = "[green]cocok / holds[/]" if check.holds else f"[red]beda / differs[/] {escape(check.difference)}"
