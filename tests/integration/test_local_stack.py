@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,8 +19,8 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic
 
-from simpul_deploy.errors import PortMismatch, PortTaken
-from simpul_deploy.local import processes
+from simpul_deploy.errors import DiskFull, PortMismatch, PortTaken
+from simpul_deploy.local import processes, state
 from simpul_deploy.local.ports import PortWishes
 from simpul_deploy.local.stack import Stack
 from simpul_deploy.local.state import State
@@ -242,3 +243,30 @@ def test_a_taken_port_is_named_and_nothing_is_started(data_root: Path, stack: St
         other.up(ports=PortWishes(postgresql=taken))
     assert {service.state for service in other.status()} == {"stopped"}
     other.down(purge=True)
+
+
+def test_an_instance_whose_folder_was_deleted_by_hand_starts_anew(stack: Stack, endpoints: Endpoints) -> None:
+    old = status_of(stack)
+    shutil.rmtree(stack.logs.parent)
+    fresh = stack.up()
+    assert not fresh.already_running
+    assert not any(psutil.pid_exists(pid) for pid in old.values())
+    with psycopg.connect(fresh.endpoints.postgresql_url) as connection:
+        tables = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone()
+    assert tables == (0,)
+
+
+def test_down_stops_everything_also_when_its_own_record_cannot_be_written(
+    stack: Stack, endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise DiskFull(stack.logs)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(state, "save", full)
+        assert len(stack.down().stopped) == 3
+    assert {service.state for service in stack.status()} <= {"stopped", "failed"}
+
+
+def status_of(stack: Stack) -> dict[str, int]:
+    return {service.name: service.pid for service in stack.status() if service.pid is not None}

@@ -7,13 +7,14 @@ import shutil
 import threading
 import time
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import platformdirs
 
-from simpul_deploy.errors import PortMismatch, PortTaken, StartFailed, StateDamaged
+from simpul_deploy.errors import DiskFull, PortMismatch, PortTaken, StartFailed, StateDamaged
 from simpul_deploy.local import processes, state
 from simpul_deploy.local.fetch import fetch
 from simpul_deploy.local.files import is_locked, last_line, locked, named_errors
@@ -67,8 +68,11 @@ class Stack:
         tell = _one_at_a_time(on_step)
         self._folders.make()
         with locked(self._folders.lock):
-            memory = _Memory(self._folders, state.load(self._folders) or state.State.new())
+            known = state.load(self._folders)
+            memory = _Memory(self._folders, known or state.State.new())
             self._adopt(memory)
+            if known is None:
+                self._clear_away(memory, tell)
             wishes = ports or PortWishes()
             self._settle_ports(memory, wishes)
             absent = [
@@ -105,11 +109,11 @@ class Stack:
                     raise
                 known = state.State.new()
             memory = _Memory(self._folders, known)
-            self._adopt(memory)
+            with suppress(DiskFull):  # known all the same, and a full disk is a good reason to stop
+                self._adopt(memory)
             services = self._services(memory.state)
             stopped = [service for service in services if service.name in memory.state.processes]
             killed = _stop_all(stopped, memory, tell)
-            memory.change(replace(memory.state, processes={}))
             if purge:
                 for service in services:
                     service.purge()
@@ -182,6 +186,13 @@ class Stack:
 
     def _adopt(self, memory: _Memory) -> None:
         memory.change(replace(memory.state, processes=self._alive(memory.state)))
+
+    def _clear_away(self, memory: _Memory, tell: Callable[[Step], None]) -> None:
+        """Remove what an instance left behind whose folder was deleted by hand: its passwords are gone with that."""
+        services = self._services(memory.state)
+        _stop_all([service for service in services if service.name in memory.state.processes], memory, tell)
+        for service in services:
+            service.purge()
 
     def _settle_ports(self, memory: _Memory, wishes: PortWishes) -> None:
         """Choose the ports and write them down, while no other instance does the same."""
@@ -292,6 +303,14 @@ class _Memory:
         with self._guard:
             self._write(self.state.with_process(service, identity))
 
+    def forget(self, service: str) -> None:
+        """Take a service that was stopped off the record.
+
+        A full disk must not keep the others from being stopped: a process that is gone is found so by the next `up`.
+        """
+        with suppress(DiskFull):
+            self.remember(service, None)
+
     def _write(self, new: state.State) -> None:
         self.state = new
         state.save(self._folders, new)
@@ -303,7 +322,7 @@ def _stop_all(services: Sequence[Service], memory: _Memory, tell: Callable[[Step
     def stop(service: Service) -> bool:
         tell(Step("stop", service.name))
         in_order = processes.stop(memory.state.processes[service.name], service.stop_signal, STOP_SECONDS)
-        memory.remember(service.name, None)
+        memory.forget(service.name)
         return in_order
 
     if not services:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from simpul_deploy.local.processes import Command, Identity, clean_environ, find, is_alive, start, stop
+from simpul_deploy.local.processes import Command, Identity, clean_environ, find, is_alive, listens, start, stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -113,3 +113,16 @@ def test_a_program_that_is_not_there_is_an_error_at_once(tmp_path: Path) -> None
     command = Command([str(tmp_path / "nothing")], tmp_path / "log", tmp_path)
     with pytest.raises(FileNotFoundError):
         start(command)
+
+
+def test_only_the_process_that_listens_on_a_port_is_said_to(run: Callable[..., Identity]) -> None:
+    listening = (
+        "import socket, time; s = socket.create_server(('127.0.0.1', 0)); print('up', flush=True); time.sleep(60)"
+    )
+    server, other = run(listening), run()
+    (connection,) = psutil.Process(server.pid).net_connections(kind="tcp")
+    assert listens(server, connection.laddr.port)
+    assert not listens(server, connection.laddr.port + 1)
+    assert not listens(other, connection.laddr.port)
+    stop(server, signal.SIGTERM, 5)
+    assert not listens(server, connection.laddr.port)
