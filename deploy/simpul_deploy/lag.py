@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient, OffsetSpec
-from kafka.errors import KafkaError
+from kafka.errors import CoordinatorLoadInProgressError, CoordinatorNotAvailableError, KafkaError, NotCoordinatorError
 
 from simpul_schemas.errors import BrokerUnavailable
 
@@ -37,6 +37,8 @@ class LagMeter:
         """Return for each partition the offset before which a group has done everything."""
         try:
             found = self._admin.list_group_offsets(group).get(group, {})
+        except (CoordinatorNotAvailableError, CoordinatorLoadInProgressError, NotCoordinatorError):
+            return {}  # the topic that remembers offsets is still being made on a new broker, or loaded
         except KafkaError as error:
             raise self._unavailable() from error
         return {partition: entry.offset for partition, entry in found.items() if entry.offset >= 0}

@@ -36,6 +36,7 @@ class Worker:
         self._writer = writer
         self._limits = limits or Limits()
         self._positions: dict[Partition, Position] = dict(store.positions())
+        self._folding: asyncio.Future[None] | None = None
 
     @property
     def start_offset(self) -> StartOffset:
@@ -52,7 +53,12 @@ class Worker:
                 on_batch(self._stage.name, count)
 
     async def stop(self) -> None:
-        """Disconnect from the broker; `run` connects again."""
+        """Disconnect from the broker; `run` connects again.
+
+        A batch that is being folded in its thread is done to its end first: the store may be closed behind this.
+        """
+        if self._folding is not None:
+            await asyncio.wait([self._folding])
         await self._writer.stop()
 
     async def step(self, reader: LogReader) -> int:
@@ -61,7 +67,8 @@ class Worker:
         if not blocks:
             return 0
         # In a thread: heartbeats to the broker go on while a batch is computed.
-        await asyncio.to_thread(self._fold, blocks)
+        self._folding = asyncio.ensure_future(asyncio.to_thread(self._fold, blocks))
+        await asyncio.shield(self._folding)
         await self._send_pending()
         await reader.publish_progress(self._progress())
         return sum(len(block.values) for block in blocks)

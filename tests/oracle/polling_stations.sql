@@ -1,31 +1,42 @@
--- What the figures must be, computed from the raw files alone. Shares nothing with the project but the region table.
--- Parameters are filled in by the test: {files} a list of CSV files, {regions} the region table.
+-- What the demo must find, computed from the raw files alone. Shares nothing with the project but the region table.
+-- The caller sets the variables `files` (a list of CSV files) and `regions` (the region table).
+
+-- A count is digits or nothing, a code so many digits before a dash; on anything else this referee has no verdict.
+CREATE MACRO a_count(cell) AS
+    CASE WHEN cell IS NULL OR regexp_full_match(cell, '[0-9]{1,9}') THEN CAST(cell AS BIGINT)
+         ELSE error('no count: ' || cell) END;
+CREATE MACRO a_code(cell, digits) AS
+    CASE WHEN regexp_matches(cell, '^[0-9]{' || digits || '}-') THEN split_part(cell, '-', 1)
+         ELSE error('no code: ' || coalesce(cell, 'nothing')) END;
+CREATE MACRO a_moment(cell) AS coalesce(CAST(cell AS TIMESTAMP), error('no time stamp'));
 
 CREATE TABLE raw AS
 SELECT
-    regexp_extract(filename, '[^/]*$')                                       AS file,
-    split_part(provinsi, '-', 1)                                             AS prov,
-    split_part(provinsi, '-', 1) || '.' || split_part(kabupaten_kota, '-', 1) || '.' || split_part(kecamatan, '-', 1)
-                                                                             AS district,
-    concat_ws('/', provinsi, kabupaten_kota, kecamatan, split_part(kelurahan_desa, '-', 1), tps)
-                                                                             AS station,
-    CAST("Time Stamp" AS TIMESTAMP)                                          AS stamp,
-    CAST("Jumlah pemilih dalam DPT" AS INTEGER)                              AS registered,
-    CAST("Jumlah pengguna hak pilih" AS INTEGER)                             AS turned_out,
-    CAST("JUMLAH SELURUH SUARA SAH" AS INTEGER)                              AS valid,
-    CAST("JUMLAH SUARA TIDAK SAH" AS INTEGER)                                AS invalid,
-    CAST("JUMLAH SELURUH SUARA SAH DAN SUARA TIDAK SAH" AS INTEGER)          AS total,
-    coalesce("Jumlah pemilih dalam DPT", "Jumlah pemilih dalam DPT L", "Jumlah pemilih dalam DPT P",
-             "Jumlah pengguna hak pilih dalam DPT", "Jumlah pengguna hak pilih dalam DPT L",
-             "Jumlah pengguna hak pilih dalam DPT P", "Jumlah pengguna hak pilih dalam DPTb",
-             "Jumlah pengguna hak pilih dalam DPTb L", "Jumlah pengguna hak pilih dalam DPTb P",
-             "Jumlah pengguna hak pilih dalam DPK", "Jumlah pengguna hak pilih dalam DPK L",
-             "Jumlah pengguna hak pilih dalam DPK P", "Jumlah pengguna hak pilih", "Jumlah pengguna hak pilih L",
-             "Jumlah pengguna hak pilih P", "JUMLAH SELURUH SUARA SAH", "JUMLAH SUARA TIDAK SAH",
-             "JUMLAH SELURUH SUARA SAH DAN SUARA TIDAK SAH") IS NOT NULL     AS reported
-FROM read_csv({files}, all_varchar = true, union_by_name = true, filename = true);
+    a_code(provinsi, 2) || '.' || a_code(kabupaten_kota, 2) || '.' || a_code(kecamatan, 2) AS district,
+    a_code(kelurahan_desa, 4)                                          AS village,
+    a_code(tps, 3)                                                     AS station,
+    a_moment("Time Stamp")                                             AS stamp,
+    a_count("Jumlah pemilih dalam DPT")                                AS registered,
+    a_count("Jumlah pengguna hak pilih")                               AS turned_out,
+    a_count("JUMLAH SELURUH SUARA SAH")                                AS valid,
+    a_count("JUMLAH SUARA TIDAK SAH")                                  AS invalid,
+    a_count("JUMLAH SELURUH SUARA SAH DAN SUARA TIDAK SAH")            AS total,
+    [
+        a_count("Jumlah pemilih dalam DPT L"),             a_count("Jumlah pemilih dalam DPT P"),
+        a_count("Jumlah pengguna hak pilih dalam DPT"),
+        a_count("Jumlah pengguna hak pilih dalam DPT L"),  a_count("Jumlah pengguna hak pilih dalam DPT P"),
+        a_count("Jumlah pengguna hak pilih dalam DPTb"),
+        a_count("Jumlah pengguna hak pilih dalam DPTb L"), a_count("Jumlah pengguna hak pilih dalam DPTb P"),
+        a_count("Jumlah pengguna hak pilih dalam DPK"),
+        a_count("Jumlah pengguna hak pilih dalam DPK L"),  a_count("Jumlah pengguna hak pilih dalam DPK P"),
+        a_count("Jumlah pengguna hak pilih L"),            a_count("Jumlah pengguna hak pilih P")
+    ]                                                                  AS others
+FROM read_csv(
+    getvariable('files'), header = true, delim = ',', quote = '"', all_varchar = true, union_by_name = true
+);
 
-CREATE TABLE region AS SELECT code FROM read_csv('{regions}', all_varchar = true) WHERE level = 'district';
+CREATE TABLE region AS
+SELECT code FROM read_csv(getvariable('regions'), header = true, all_varchar = true) WHERE level = 'district';
 
 -- A row that breaks several rules is counted under the first of them.
 CREATE TABLE judged AS
@@ -39,27 +50,33 @@ SELECT *,
 FROM raw;
 
 -- The same statement in several files, or twice in one, is one event.
-CREATE TABLE accepted AS SELECT DISTINCT * EXCLUDE (file) FROM judged WHERE refused IS NULL;
+CREATE TABLE accepted AS SELECT DISTINCT * EXCLUDE (refused) FROM judged WHERE refused IS NULL;
+
+-- Two statements of one moment that differ: which of them wins, this referee cannot say.
+CREATE TABLE undecided AS
+SELECT district, village, station, stamp FROM accepted GROUP BY ALL HAVING count(*) > 1;
 
 CREATE TABLE newest AS
-SELECT * FROM accepted QUALIFY row_number() OVER (PARTITION BY station ORDER BY stamp DESC) = 1;
+SELECT *, coalesce(registered, turned_out, valid, invalid, total) IS NOT NULL OR list_count(others) > 0 AS reported
+FROM accepted
+QUALIFY row_number() OVER (PARTITION BY district, village, station ORDER BY stamp DESC) = 1;
 
 CREATE TABLE placed AS
-SELECT 'district' AS level, district AS region, * EXCLUDE (prov, district) FROM newest
-UNION ALL SELECT 'regency', district[1:5], * EXCLUDE (prov, district) FROM newest
-UNION ALL SELECT 'province', prov, * EXCLUDE (prov, district) FROM newest
-UNION ALL SELECT 'nation', 'ID', * EXCLUDE (prov, district) FROM newest;
+SELECT 'district' AS level, district AS region, * EXCLUDE (district) FROM newest
+UNION ALL SELECT 'regency', district[1:5], * EXCLUDE (district) FROM newest
+UNION ALL SELECT 'province', district[1:2], * EXCLUDE (district) FROM newest
+UNION ALL SELECT 'nation', 'ID', * EXCLUDE (district) FROM newest;
 
 CREATE TABLE figures AS
 SELECT
     level,
     region,
-    count(*)                                                        AS stations,
-    count(*) FILTER (WHERE reported)                                AS stations_reported,
-    coalesce(sum(registered), 0)::BIGINT                            AS registered,
-    coalesce(sum(turned_out), 0)::BIGINT                            AS turned_out,
-    coalesce(sum(valid), 0)::BIGINT                                 AS valid,
-    coalesce(sum(invalid), 0)::BIGINT                               AS invalid,
+    count(*)                                                                   AS stations,
+    count(*) FILTER (WHERE reported)                                           AS stations_reported,
+    coalesce(sum(registered), 0)::BIGINT                                       AS registered,
+    coalesce(sum(turned_out), 0)::BIGINT                                       AS turned_out,
+    coalesce(sum(valid), 0)::BIGINT                                            AS valid,
+    coalesce(sum(invalid), 0)::BIGINT                                          AS invalid,
     coalesce(sum(registered) FILTER (WHERE turned_out IS NOT NULL), 0)::BIGINT AS rate_registered,
     coalesce(sum(turned_out) FILTER (WHERE registered IS NOT NULL), 0)::BIGINT AS rate_turned_out
 FROM placed

@@ -94,7 +94,7 @@ class Children:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C goes to the demo, which ends its children in order
-                preexec_fn=_die_with_parent,  # noqa: PLW1509  # one prctl call; this process has no threads that matter
+                preexec_fn=die_with_parent,  # noqa: PLW1509  # one prctl call; this process has no threads that matter
             )
 
 
@@ -103,10 +103,10 @@ def simpul(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "simpul_deploy.cli", *arguments]
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Let the kernel end this process when the demo is killed, so that none is left behind (Linux)."""
     parent = os.getppid()
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(1)

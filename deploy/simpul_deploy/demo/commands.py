@@ -35,6 +35,7 @@ def demo(
     from simpul_deploy.local.screen import Screen  # noqa: PLC0415  # the same
 
     files = run.find_files(data if data is not None else _extract())
+    run.check_files(files)
     # A supervisor's SIGTERM ends the demo as Ctrl-C does: in order, with everything it started.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with (

@@ -16,7 +16,7 @@ from simpul_connectors.sinks.dialects import open_target
 from simpul_connectors.sinks.spec import load_spec
 from simpul_connectors.sinks.target import Target
 from simpul_deploy import bus
-from simpul_deploy.demo.children import Children, simpul
+from simpul_deploy.demo.children import Children, die_with_parent, simpul
 from simpul_deploy.demo.tie_out import VIEW, Imported, TieOut, tie_out
 from simpul_deploy.errors import CommandFailed, NoDemoData, StillBehind
 from simpul_deploy.lag import LagMeter
@@ -25,6 +25,9 @@ from simpul_deploy.local.report import Endpoints, Step
 from simpul_deploy.local.stack import Stack
 from simpul_processors.app import consumer_group
 from simpul_processors.stages import FigureStage, PartialStage
+from simpul_producers.imports.mapping import load_mapping
+from simpul_producers.imports.refusals import RefusalReport
+from simpul_producers.imports.run import Importer
 from simpul_schemas.connection import Connection, connect
 from simpul_schemas.registry import HttpRegistry
 from simpul_schemas.settings import load_settings
@@ -48,6 +51,13 @@ def find_files(folder: Path) -> list[Path]:
     if not found:
         raise NoDemoData(folder, PATTERN)
     return found
+
+
+def check_files(files: Sequence[Path]) -> None:
+    """Raise `TableError` for a file that cannot be imported at all, before anything is started."""
+    importer = Importer(load_mapping(MAPPING), MAPPING, None, RefusalReport(None), time.time_ns)
+    for path in files:
+        importer.check(path)
 
 
 @contextmanager
@@ -87,7 +97,11 @@ class RunningDemo:
     def publish(self, files: Sequence[Path]) -> Imported:
         """Import files as a region does, by the command; it shows its progress itself."""
         process = subprocess.Popen(  # noqa: S603  # our own program and arguments
-            simpul("import", MAPPING, *map(str, files), "--json"), env=self.environment, stdout=subprocess.PIPE
+            simpul("import", MAPPING, *map(str, files), "--json"),
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C goes to the demo, which ends it
+            preexec_fn=die_with_parent,  # noqa: PLW1509  # one prctl call; this process has no threads that matter
         )
         try:
             output, _ = process.communicate()
