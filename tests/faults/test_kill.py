@@ -55,13 +55,15 @@ def test_workers_sinks_and_imports_killed_at_work_lose_nothing_and_count_nothing
         ):
             importing = submit(bench.import_all)
             submit(kill_imports)
-            submit(bench.kill_along, "worker-0", folded, bench.moments(12, ALL), membership.evict)
+            submit(bench.kill_along, "worker-0", folded, bench.moments(12, 18_000), membership.evict)
             submit(bench.kill_along, events, stored_events, bench.moments(3, 12_000))
             submit(bench.kill_along, figures, stored_figures, bench.moments(3, 500))
         bench.running.wait()
         assert harness.wrong(bench, importing.result()) == [], seed
         assert len(bench.struck("worker-0")) == 12
-        assert all(0 < at < ALL for name in ("worker-0", events) for at in bench.struck(name)), seed
+        assert all(0 < at < ALL for at in bench.struck("worker-0")), seed
+        # This sink takes all there is in one go, so that it may have come to the end by the later kills.
+        assert 0 < min(bench.struck(events)) < ALL, seed
         assert len(bench.struck(events)) == len(bench.struck(figures)) == 3
         assert bench.broken_imports == len(bench.struck("import")) == 2
         with bench.stored(figures) as stored:
@@ -86,7 +88,7 @@ def test_partitions_that_move_to_and_fro_and_a_worker_that_wakes_from_the_dead_c
         bench.folded() as folded,
     ):
         originals, corrections = bench.files
-        *parts, last = slices(originals, 4, tmp_path)
+        *parts, last = slices(originals, 3, tmp_path)
 
         def shared() -> bool:
             lanes = membership.lanes()
