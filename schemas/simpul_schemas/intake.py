@@ -3,13 +3,13 @@
 The fold and every sink read events through this one door, so they accept and refuse the very same records.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
+from simpul_schemas.avro_types import UncarriedSchema, resolves
 from simpul_schemas.columns import ROW, BlockDecoder, conform, judge
 from simpul_schemas.contract import EventType
 from simpul_schemas.errors import MalformedRecord, RegistryRefused
@@ -17,7 +17,7 @@ from simpul_schemas.log import Block, Partition
 from simpul_schemas.registry import NOT_FOUND_CODES, Registry
 from simpul_schemas.rules import NOW, PROVINCE
 from simpul_schemas.topics import province_of_topic
-from simpul_schemas.wire import HEADER_SIZE, unframe
+from simpul_schemas.wire import HEADER_SIZE, schema_id_of
 
 #: Column: which of the blocks a row came from.
 BLOCK = "_block"
@@ -53,11 +53,9 @@ class RecordIntake:
 
     def __init__(self, schema: str, registry: Registry) -> None:
         self._registry = registry
-        parsed = json.loads(schema)
-        self._name = (parsed["namespace"], parsed["name"])
-        self._required = {field["name"] for field in parsed["fields"] if "default" not in field}
-        current = BlockDecoder(schema).decode([]).frame.drop(ROW)
-        self._schema = pl.Schema([*current.schema.items(), (ROW, pl.Int64())])
+        current = BlockDecoder(schema)
+        self._root = current.root
+        self._schema = current.decode([]).frame.schema
         self._decoders: dict[int, BlockDecoder | str] = {}
 
     def take(self, blocks: Sequence[Block]) -> Intake:
@@ -81,14 +79,11 @@ class RecordIntake:
 
     def _group(self, values: Sequence[bytes | None]) -> tuple[dict[int, list[int]], dict[int, str]]:
         """Sort rows by schema id; a row without a proper frame gets a code."""
-        heads = {value[:HEADER_SIZE] if value is not None else None for value in values}
-        if len(heads) == 1 and (head := next(iter(heads))) is not None and len(head) == HEADER_SIZE and head[0] == 0:
-            return {unframe(head)[0]: list(range(len(values)))}, {}
         rows: dict[int, list[int]] = {}
         codes: dict[int, str] = {}
         for row, value in enumerate(values):
             try:
-                schema_id, _ = unframe(value)
+                schema_id = schema_id_of(value)
             except MalformedRecord as error:
                 codes[row] = error.code
             else:
@@ -111,17 +106,13 @@ class RecordIntake:
             if error.error_code in NOT_FOUND_CODES:
                 return "record.schema_unknown"
             raise
-        parsed = json.loads(schema)
-        if not isinstance(parsed, dict) or (parsed.get("namespace"), parsed.get("name")) != self._name:
-            return "record.wrong_type"
-        if self._required - {field["name"] for field in parsed.get("fields", ())}:
-            return "record.schema_incompatible"
         try:
-            return BlockDecoder(schema)
-        except (KeyboardInterrupt, SystemExit, MemoryError):
-            raise
-        except BaseException:  # noqa: BLE001  # pyruhvro panics with a bare BaseException
+            decoder = BlockDecoder(schema)
+        except UncarriedSchema:
             return "record.schema_incompatible"
+        if decoder.root.name != self._root.name:
+            return "record.wrong_type"
+        return decoder if resolves(decoder.root, self._root) else "record.schema_incompatible"
 
     @staticmethod
     def _locate(frame: pl.DataFrame, blocks: Sequence[Block]) -> pl.DataFrame:

@@ -1,20 +1,36 @@
-"""The log on a real Kafka broker, by aiokafka."""
+"""The log on a real Kafka broker, by aiokafka.
+
+What a reader holds is bounded: a partition's fetch by `_PARTITION_FETCH_BYTES` as it is sent and by `MAX_BATCH_BYTES`
+unpacked, and one answer of `read` by `READ_BYTES`, whatever number of records was asked for.
+"""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import aiokafka
+import aiokafka.consumer.fetcher
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import KafkaError
+from aiokafka.record.memory_records import MemoryRecords
 
 from simpul_schemas.errors import BrokerUnavailable
 from simpul_schemas.log import Block, Outgoing, Partition, StartOffset
+from simpul_schemas.record_batches import UNREADABLE_HEADER, unpack_batches
+from simpul_schemas.wire import UnreadableBatch
 
+#: Bytes of keys and values in one answer of `read`; a single record may be larger. Decoding takes up to 22 bytes for
+#: each (lists full of empty items), which is less than 100 MiB, and 40,000 ordinary events fit in.
+READ_BYTES = 4 << 20
 _FETCH_BYTES = 64 << 20
 _PARTITION_FETCH_BYTES = 8 << 20
 #: A dead worker's partitions are handed on after this; a live one says so three times in between.
 _SESSION_TIMEOUT_MS = 10_000
+
+
+# The one place where aiokafka turns what a fetch brought into batches. It unpacks without a limit, and offers no
+# setting or hook. The version is pinned; a test with a real broker notices if this stops having an effect.
+aiokafka.consumer.fetcher.MemoryRecords = lambda fetched: MemoryRecords(unpack_batches(fetched))
 
 
 def _unavailable(bootstrap_servers: str) -> BrokerUnavailable:
@@ -26,6 +42,41 @@ def _unavailable(bootstrap_servers: str) -> BrokerUnavailable:
 
 def _of(partition: aiokafka.TopicPartition) -> Partition:
     return Partition(partition.topic, partition.partition)
+
+
+def _value(record: aiokafka.ConsumerRecord) -> bytes | None:
+    value: bytes | None = record.value
+    headers = record.headers
+    if len(headers) == 1 and headers[0] == UNREADABLE_HEADER and value is not None:
+        return UnreadableBatch(value)
+    return value
+
+
+def cut(blocks: Sequence[Block], max_records: int, max_bytes: int) -> tuple[list[Block], list[Block]]:
+    """Cut blocks behind so many records or bytes of keys and values, whichever comes first, but not before the first.
+
+    Returns what comes before the cut and what comes behind it.
+    """
+    now: list[Block] = []
+    for number, block in enumerate(blocks):
+        for row, (key, value) in enumerate(zip(block.keys, block.values, strict=True)):
+            max_records -= 1
+            max_bytes -= len(key or b"") + len(value or b"")
+            if (max_records < 0 or max_bytes < 0) and (now or row):
+                before = [_part(block, 0, row)] if row else []
+                return now + before, [_part(block, row, len(block.values)), *blocks[number + 1 :]]
+        now.append(block)
+    return now, []
+
+
+def _part(block: Block, start: int, end: int) -> Block:
+    return Block(
+        block.partition,
+        block.values[start:end],
+        block.keys[start:end],
+        block.offsets[start:end],
+        block.timestamps[start:end],
+    )
 
 
 async def cluster_id(bootstrap_servers: str) -> str:
@@ -48,6 +99,7 @@ class _Reader:
         self._start_offset = start_offset
         self._settings = settings
         self._consumer: aiokafka.AIOKafkaConsumer | None = None
+        self._held: list[Block] = []
 
     @property
     def _connected(self) -> aiokafka.AIOKafkaConsumer:
@@ -75,12 +127,23 @@ class _Reader:
 
     async def stop(self) -> None:
         """See `simpul_schemas.log`."""
+        self.forget()
         if self._consumer is not None:
             await self._consumer.stop()
             self._consumer = None
 
+    def forget(self) -> None:
+        """Forget what was fetched and not handed out yet, because positions are about to be set anew."""
+        self._held = []
+
     async def read(self, max_records: int, timeout_seconds: float) -> list[Block]:
         """See `simpul_schemas.log`."""
+        if not self._held:
+            self._held = await self._fetch(max_records, timeout_seconds)
+        blocks, self._held = cut(self._held, max_records, READ_BYTES)
+        return blocks
+
+    async def _fetch(self, max_records: int, timeout_seconds: float) -> list[Block]:
         try:
             fetched = await self._connected.getmany(timeout_ms=int(timeout_seconds * 1000), max_records=max_records)
         except KafkaError as error:
@@ -88,7 +151,7 @@ class _Reader:
         return [
             Block(
                 _of(partition),
-                [record.value for record in records],
+                [_value(record) for record in records],
                 [record.key for record in records],
                 [record.offset for record in records],
                 [record.timestamp * 1000 for record in records],
@@ -127,7 +190,9 @@ class GroupReader(_Reader):
     async def start(self) -> None:
         """See `simpul_schemas.log`."""
         await self._connect()
-        self._connected.subscribe(self._topics, listener=_SeekOnAssignment(self._connected, self._start_offset))
+        self._connected.subscribe(
+            self._topics, listener=_SeekOnAssignment(self._connected, self._start_offset, self.forget)
+        )
 
     async def publish_progress(self, positions: Mapping[Partition, int]) -> None:
         """See `simpul_schemas.log`."""
@@ -147,15 +212,20 @@ class GroupReader(_Reader):
 class _SeekOnAssignment(aiokafka.ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
     """Sets every newly assigned partition to the reader's own position."""
 
-    def __init__(self, consumer: aiokafka.AIOKafkaConsumer, start_offset: StartOffset) -> None:
+    def __init__(
+        self, consumer: aiokafka.AIOKafkaConsumer, start_offset: StartOffset, forget: Callable[[], None]
+    ) -> None:
         self._consumer = consumer
         self._start_offset = start_offset
+        self._forget = forget
 
-    async def on_partitions_revoked(self, revoked: object) -> None:
-        """Do nothing: what was read is applied or read again, by whoever reads it."""
+    async def on_partitions_revoked(self, revoked: object) -> None:  # noqa: ARG002  # aiokafka's signature
+        """Hand out nothing more of them: what was read is applied or read again, by whoever reads it."""
+        self._forget()
 
     async def on_partitions_assigned(self, assigned: Iterable[aiokafka.TopicPartition]) -> None:
         """Go to the stored offset of each partition."""
+        self._forget()
         for partition in assigned:
             self._consumer.seek(partition, self._start_offset(_of(partition)))
 

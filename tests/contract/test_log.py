@@ -3,14 +3,17 @@
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
+from kafka import KafkaProducer
 
 from simpul_schemas.errors import BrokerUnavailable
-from simpul_schemas.kafka_log import AssignedReader, GroupReader, KafkaWriter, cluster_id
+from simpul_schemas.kafka_log import READ_BYTES, AssignedReader, GroupReader, KafkaWriter, cluster_id
 from simpul_schemas.log import Block, LogReader, LogWriter, Outgoing, Partition, StartOffset
 from simpul_schemas.testing import InMemoryLog, InMemoryReader, InMemoryWriter
 from simpul_schemas.topics import TopicSpec
+from simpul_schemas.wire import MAX_BATCH_BYTES, UnreadableBatch
 
 Make = tuple[LogWriter, Callable[[list[str], StartOffset], LogReader], Callable[[int], list[str]]]
 
@@ -81,6 +84,62 @@ def test_what_was_sent_is_read_in_order_from_the_callers_own_offset(log: Make) -
         await reader.stop()
         await writer.stop()
         await writer.stop()
+
+    run(use)
+
+
+@pytest.mark.parametrize("log", ["kafka assigned", "kafka group"], indirect=True)
+def test_a_bomb_is_read_as_one_record_and_what_lies_around_it_as_well(log: Make, servers: Any) -> None:
+    _, make_reader, make_topics = log
+    (topic,) = make_topics(1)
+    at = Partition(topic, 0)
+    producer = KafkaProducer(
+        bootstrap_servers=servers.bootstrap_servers,
+        compression_type="gzip",
+        max_request_size=1 << 30,
+        enable_idempotence=False,
+    )
+    for value in (b"before", bytes(4 * MAX_BATCH_BYTES), b"after"):
+        producer.send(topic, value).get(60)
+    producer.close()
+
+    async def use() -> None:
+        for start, expected in ((0, 3), (1, 2), (2, 1)):
+            reader = make_reader([topic], {at: start}.__getitem__)
+            await reader.start()
+            blocks = await read_until(reader, expected)
+            assert dict(await reader.end_offsets()) == {at: 3}
+            await reader.stop()
+            values = [value for block in blocks for value in block.values]
+            assert [offset for block in blocks for offset in block.offsets] == list(range(start, 3))
+            assert [value for value in values if not isinstance(value, UnreadableBatch)] == [b"before", b"after"][
+                min(start, 1) :
+            ]
+            assert all(len(value or b"") < MAX_BATCH_BYTES / 100 for value in values)
+
+    run(use)
+
+
+@pytest.mark.parametrize("log", ["kafka assigned", "kafka group"], indirect=True)
+def test_one_answer_is_bounded_in_bytes_and_the_rest_comes_with_the_next(log: Make) -> None:
+    writer, make_reader, make_topics = log
+    (topic,) = make_topics(1)
+    values = [b"%02d" % number + bytes(READ_BYTES // 8) for number in range(20)]
+
+    async def use() -> None:
+        await writer.start()
+        await writer.send([Outgoing(topic, b"k", value) for value in values])
+        await writer.stop()
+        reader = make_reader([topic], lambda _: 0)
+        await reader.start()
+        found: list[bytes | None] = []
+        async with asyncio.timeout(30):
+            while len(found) < len(values):
+                answer = [value for block in await reader.read(1000, 0.2) for value in block.values]
+                assert sum(len(value or b"") for value in answer) <= READ_BYTES
+                found.extend(answer)
+        assert found == values
+        await reader.stop()
 
     run(use)
 

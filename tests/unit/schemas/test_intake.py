@@ -1,5 +1,6 @@
 """The door through which fold and sinks read: what it takes, what it refuses, and under which code."""
 
+import json
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from simpul_schemas.errors import RegistryUnavailable
 from simpul_schemas.intake import BLOCK, OFFSET, EventIntake
 from simpul_schemas.log import Block, Partition
 from simpul_schemas.testing import InMemoryRegistry
-from simpul_schemas.wire import frame
+from simpul_schemas.wire import MAX_RECORD_BYTES, UnreadableBatch, frame
 
 TYPE = event_type("participation")
 
@@ -68,6 +69,8 @@ def test_each_refused_record_keeps_its_place_bytes_and_code(registry: InMemoryRe
         framed(3): "record.schema_incompatible",
         framed() + b"x": "record.not_canonical",
         framed()[:-1]: "record.undecodable",
+        b"\0" * (MAX_RECORD_BYTES + 1): "record.too_large",
+        UnreadableBatch(b"batch"): "record.batch_too_large",
         framed(region="99"): "region.unknown",
         framed(region="75"): "region.outside_province",
     }
@@ -78,7 +81,7 @@ def test_each_refused_record_keeps_its_place_bytes_and_code(registry: InMemoryRe
     assert taken.frame.select("subject", BLOCK, OFFSET).rows() == [
         ("tps:1", 0, 0),
         ("tps:1", 1, 10),
-        ("tps:2", 1, 21),
+        ("tps:2", 1, 11 + len(bad)),
     ]
 
 
@@ -97,3 +100,29 @@ def test_a_registry_that_does_not_answer_stops_the_batch_instead_of_refusing_it(
 
     with pytest.raises(RegistryUnavailable):
         EventIntake(TYPE, Away()).take([a_block([framed()])])
+
+
+def test_a_newer_schema_gives_the_current_columns_and_one_with_other_meanings_is_refused(
+    registry: InMemoryRegistry,
+) -> None:
+    parsed = json.loads(TYPE.schema)
+    fields = {field["name"]: field for field in parsed["fields"]}
+    added = {"name": "added_later", "type": ["null", "string"], "default": None}
+    newer = registry.register("newer-value", json.dumps({**parsed, "fields": [*parsed["fields"], added]}))
+    fields["occurred_at"]["type"]["logicalType"] = "timestamp-millis"
+    in_millis = registry.register("millis-value", json.dumps(parsed))
+    body = rows.encode(TYPE.parsed_schema, an_event())
+    taken = EventIntake(TYPE, registry).take([a_block([framed(), frame(newer, body + b"\0"), frame(in_millis, body)])])
+    assert [(record.offset, record.codes) for record in taken.refused] == [(12, ("record.schema_incompatible",))]
+    assert taken.frame[OFFSET].to_list() == [10, 11]
+    assert "added_later" not in taken.frame.columns
+
+
+def test_a_registry_is_asked_once_for_a_schema_that_it_has(registry: InMemoryRegistry) -> None:
+    asked: list[int] = []
+    known = registry.schema
+    registry.schema = lambda schema_id: (asked.append(schema_id), known(schema_id))[1]  # type: ignore[method-assign]  # a spy
+    intake = EventIntake(TYPE, registry)
+    for _ in range(3):
+        intake.take([a_block([framed(), framed(2), framed(3), framed()])])
+    assert sorted(asked) == [1, 2, 3]
