@@ -41,6 +41,9 @@ class RegionTable:
 
     def __init__(self, regions: Iterable[Region]) -> None:
         self._by_code: Mapping[str, Region] = {region.code: region for region in regions}
+        self._children: dict[str, list[Region]] = {}
+        for region in sorted(self._by_code.values(), key=lambda region: region.code):
+            self._children.setdefault(region.parent or NATION, []).append(region)
 
     def __contains__(self, code: object) -> bool:
         return code in self._by_code
@@ -58,7 +61,11 @@ class RegionTable:
 
     def provinces(self) -> list[str]:
         """Return the two-digit codes of all provinces, in order."""
-        return sorted(code for code, region in self._by_code.items() if region.level is Level.PROVINCE)
+        return [region.code for region in self.children(NATION)]
+
+    def children(self, parent: str) -> tuple[Region, ...]:
+        """Return the regions directly inside another one, or inside the nation, in order; none below a kecamatan."""
+        return tuple(self._children.get(parent, ()))
 
     def name(self, code: str) -> str:
         """Return the official name of a code; the nation is `Indonesia`, an unknown code stands for itself."""
