@@ -15,6 +15,7 @@ from simpul_schemas.errors import BrokerUnavailable
 from simpul_schemas.figures import VIEW_SPECS
 from simpul_schemas.regions import load_regions
 from simpul_schemas.registry import HttpRegistry, Registry
+from simpul_schemas.subjects import schemas_by_subject
 
 _TIMEOUT_MS = 30_000
 _TOPICS_PER_REQUEST = 40
@@ -37,21 +38,6 @@ def topic_specs() -> list[topics.TopicSpec]:
         *(topics.partial_topic_spec(view) for view in VIEW_SPECS),
         *(topics.view_topic_spec(view) for view in VIEW_SPECS),
     ]
-
-
-def schemas_by_subject() -> dict[str, str]:
-    """Return every schema of the bus under the registry subject of each topic that carries it."""
-    provinces = load_regions().provinces()
-    events = {
-        topics.value_subject(topics.event_topic(province, kind.name)): kind.schema
-        for kind in EVENT_TYPES.values()
-        for province in provinces
-    }
-    partials = {
-        topics.value_subject(topics.partial_topic(view.name)): view.partial_schema for view in VIEW_SPECS.values()
-    }
-    figures = {topics.value_subject(topics.view_topic(view.name)): view.figure_schema for view in VIEW_SPECS.values()}
-    return events | partials | figures
 
 
 def ensure_topics(bootstrap_servers: str, specs: Iterable[topics.TopicSpec]) -> int:

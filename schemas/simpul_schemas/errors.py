@@ -6,6 +6,7 @@
     │   ├── MalformedRecord         bytes that are no framed Avro record of a known schema
     │   ├── UnknownEventType        an event type that the contract does not have
     │   ├── UnknownView             a view that the contract does not have
+    │   ├── UnknownGitRef           a git ref that does not exist, or holds no schemas
     │   └── SettingsError           a setting is unknown, missing or unreadable
     └── OutsideError                something outside failed; the same call may succeed later
         ├── BrokerUnavailable       no broker answers under the configured address
@@ -68,6 +69,10 @@ class UnknownEventType(CallerError):
 
 class UnknownView(CallerError):
     """A view that the contract does not have."""
+
+
+class UnknownGitRef(CallerError):
+    """A git ref that does not exist, or holds no schemas."""
 
 
 class SettingsError(CallerError):

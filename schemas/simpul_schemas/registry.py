@@ -10,7 +10,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import httpx
 
@@ -20,6 +20,8 @@ _CONTENT_TYPE = "application/vnd.schemaregistry.v1+json"
 _TIMEOUT_SECONDS = 10.0
 #: Codes of the Confluent interface for "there is no such subject, version or schema".
 NOT_FOUND_CODES = frozenset({40401, 40402, 40403})
+
+_Document = TypeVar("_Document", dict[str, Any], list[Any])
 
 
 class Registry(Protocol):
@@ -33,6 +35,25 @@ class Registry(Protocol):
 
     def schema(self, schema_id: int) -> str:
         """Return the schema of an id, or raise `RegistryRefused` with one of `NOT_FOUND_CODES`."""
+
+
+class VersionedRegistry(Registry, Protocol):
+    """What the compatibility gate asks besides: every version there is, and which changes the registry lets in."""
+
+    def subjects(self) -> list[str]:
+        """Return the names of all subjects."""
+
+    def versions(self, subject: str) -> list[int]:
+        """Return the numbers of a subject's versions, rising, or raise `RegistryRefused`."""
+
+    def version(self, subject: str, number: int) -> str:
+        """Return the schema of a subject's version, or raise `RegistryRefused`; its JSON may be spaced anew."""
+
+    def compatibility(self) -> str:
+        """Return the level that new versions of any subject must keep, for example FULL_TRANSITIVE."""
+
+    def set_compatibility(self, level: str) -> None:
+        """Set that level."""
 
 
 class HttpRegistry:
@@ -54,15 +75,37 @@ class HttpRegistry:
         """See `Registry`."""
         return str(self._ask("GET", f"/schemas/ids/{schema_id}")["schema"])
 
+    def subjects(self) -> list[str]:
+        """See `VersionedRegistry`."""
+        return [str(name) for name in self._ask("GET", "/subjects", kind=list)]
+
+    def versions(self, subject: str) -> list[int]:
+        """See `VersionedRegistry`."""
+        return sorted(int(number) for number in self._ask("GET", f"/subjects/{subject}/versions", kind=list))
+
+    def version(self, subject: str, number: int) -> str:
+        """See `VersionedRegistry`."""
+        return str(self._ask("GET", f"/subjects/{subject}/versions/{number}")["schema"])
+
+    def compatibility(self) -> str:
+        """See `VersionedRegistry`."""
+        return str(self._ask("GET", "/config")["compatibilityLevel"])
+
     def set_compatibility(self, level: str) -> None:
-        """Set the level that new versions of any subject must keep, for example FULL_TRANSITIVE."""
+        """See `VersionedRegistry`."""
         self._ask("PUT", "/config", {"compatibility": level})
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
 
-    def _ask(self, method: str, path: str, body: Mapping[str, str] | None = None) -> dict[str, Any]:
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, str] | None = None,
+        kind: type[_Document] = dict,  # type: ignore[assignment]  # a default cannot follow from the type variable
+    ) -> _Document:
         try:
             answer = self._client.request(
                 method, self._url + path, json=body, headers={"accept": _CONTENT_TYPE, "content-type": _CONTENT_TYPE}
@@ -76,9 +119,10 @@ class HttpRegistry:
             document = answer.json()
         except ValueError:
             document = {}
-        if answer.is_success and isinstance(document, dict):
+        if answer.is_success and isinstance(document, kind):
             return document
-        code, message = (document.get("error_code", 0), document.get("message", "")) if document else (0, "")
+        told = document if isinstance(document, dict) else {}
+        code, message = told.get("error_code", 0), told.get("message", "")
         if answer.status_code >= 500:
             raise RegistryUnavailable(
                 f"Registri skema di {self._url} bermasalah ({answer.status_code} {message}); coba lagi nanti.",

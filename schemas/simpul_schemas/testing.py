@@ -15,6 +15,7 @@ class InMemoryRegistry:
     def __init__(self) -> None:
         self._ids: dict[str, int] = {}
         self._subjects: dict[str, list[str]] = defaultdict(list)
+        self._compatibility = "NONE"
 
     def register(self, subject: str, schema: str) -> int:
         """See `simpul_schemas.registry.Registry`."""
@@ -36,6 +37,30 @@ class InMemoryRegistry:
             if found == schema_id:
                 return schema
         raise RegistryRefused(40403, "Skema tidak ada.", "There is no such schema.")
+
+    def subjects(self) -> list[str]:
+        """See `simpul_schemas.registry.VersionedRegistry`."""
+        return list(self._subjects)
+
+    def versions(self, subject: str) -> list[int]:
+        """See `simpul_schemas.registry.VersionedRegistry`."""
+        if subject not in self._subjects:
+            raise RegistryRefused(40401, "Subjek tidak ada.", "There is no such subject.")
+        return list(range(1, len(self._subjects[subject]) + 1))
+
+    def version(self, subject: str, number: int) -> str:
+        """See `simpul_schemas.registry.VersionedRegistry`."""
+        if number not in self.versions(subject):
+            raise RegistryRefused(40402, "Versi tidak ada.", "There is no such version.")
+        return self._subjects[subject][number - 1]
+
+    def compatibility(self) -> str:
+        """See `simpul_schemas.registry.VersionedRegistry`."""
+        return self._compatibility
+
+    def set_compatibility(self, level: str) -> None:
+        """See `simpul_schemas.registry.VersionedRegistry`; kept, and every schema is taken."""
+        self._compatibility = level
 
 
 class InMemoryLog:

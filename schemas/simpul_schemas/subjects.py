@@ -1,0 +1,60 @@
+"""The schemas of the contract and the registry subjects they stand under: one for each topic that carries one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from simpul_schemas import topics
+from simpul_schemas.contract import EVENT_TYPES
+from simpul_schemas.figures import VIEW_SPECS
+from simpul_schemas.regions import load_regions
+from simpul_schemas.used_fields import FIELDS_BY_VIEW, used_fields
+
+
+@dataclass(frozen=True)
+class ContractSchema:
+    """One schema of the contract.
+
+    `used` are fields that must stay; `personal_allowed` is False for figures, and `made_of` are then the event type's
+    name and the fields of it that the figures are computed from.
+    """
+
+    label: str
+    schema: str
+    subjects: tuple[str, ...]
+    used: frozenset[str] = frozenset()
+    personal_allowed: bool = True
+    made_of: tuple[str, frozenset[str]] | None = None
+
+
+def contract_schemas() -> list[ContractSchema]:
+    """Return every schema of the contract once: of event types by their names, then of each view its two."""
+    provinces = load_regions().provinces()
+    events = [
+        ContractSchema(
+            kind.name,
+            kind.schema,
+            tuple(topics.value_subject(topics.event_topic(province, kind.name)) for province in provinces),
+            used_fields(kind.name),
+        )
+        for kind in EVENT_TYPES.values()
+    ]
+    figures = [
+        ContractSchema(
+            f"{view.name} ({what})",
+            schema,
+            (topics.value_subject(topic),),
+            personal_allowed=False,
+            made_of=(view.event_type, FIELDS_BY_VIEW[view.name]),
+        )
+        for view in VIEW_SPECS.values()
+        for what, schema, topic in (
+            ("partial", view.partial_schema, topics.partial_topic(view.name)),
+            ("figure", view.figure_schema, topics.view_topic(view.name)),
+        )
+    ]
+    return events + figures
+
+
+def schemas_by_subject() -> Mapping[str, str]:
+    """Return every schema of the bus under the registry subject of each topic that carries it."""
+    return {subject: entry.schema for entry in contract_schemas() for subject in entry.subjects}
