@@ -1,0 +1,137 @@
+"""The codes that are no rule of an event type: a record, an event, a row or a schema that is refused before any rule.
+
+They are given where the fault is found (framing, decoding, SDK, import, compatibility gate); here they are told to
+whoever got one. A test looks through the source of every package for a code that is missing here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from simpul_schemas.findings import ADVICE
+from simpul_schemas.rules import Text
+from simpul_schemas.wire import MALFORMED
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What a code says, and how to mend it."""
+
+    message: Text
+    remedy: Text
+
+
+_CONFLUENT = Text(
+    "Pakai serializer Confluent: bita 0, nomor skema 4 bita, lalu Avro.",
+    "Use a Confluent serializer: a byte 0, 4 bytes of schema id, then Avro.",
+)
+_AVRO_LIBRARY = Text(
+    "Kodekan ulang dengan pustaka Avro, tanpa bita tambahan.",
+    "Encode it again with an Avro library, and put nothing after it.",
+)
+_REMEDIES: Mapping[str, Text] = MappingProxyType(
+    {
+        "record.empty": Text(
+            "Untuk menarik peristiwa, kirim revisi baru dengan action WITHDRAW.",
+            "To take an event back, send a new revision with action WITHDRAW.",
+        ),
+        "record.too_large": Text(
+            "Pecah menjadi beberapa peristiwa; lampiran besar disimpan di tempat lain.",
+            "Split it into several events; keep large attachments elsewhere.",
+        ),
+        "record.truncated": _CONFLUENT,
+        "record.magic_byte_wrong": _CONFLUENT,
+        "record.schema_unknown": Text(
+            "Pakai registri yang sama dengan bus; jangan mengarang nomor skema.",
+            "Use the registry of the bus; never make up a schema id.",
+        ),
+        "record.wrong_type": Text("Kirim ke topik jenis peristiwa itu.", "Send it to the topic of its own event type."),
+        "record.schema_incompatible": Text(
+            "Tulis dengan skema dari katalog ini.", "Write with the schema of this catalogue."
+        ),
+        "record.undecodable": _AVRO_LIBRARY,
+        "record.not_canonical": _AVRO_LIBRARY,
+        "record.number_not_finite": Text(
+            "Kirim null bila nilainya tidak diketahui.", "Send null where the value is unknown."
+        ),
+        "record.time_out_of_range": Text(
+            "Periksa satuannya: waktu dalam mikrodetik sejak 1970, UTC.",
+            "Check the unit: times are microseconds since 1970, UTC.",
+        ),
+        "record.batch_too_large": Text(
+            "Kirim dalam kelompok yang lebih kecil, dengan pengaturan baku klien.",
+            "Send smaller batches, with the client's default settings.",
+        ),
+    }
+)
+
+
+def _record_codes() -> dict[str, Code]:
+    """Return the codes of a record that cannot be decoded, as the framing says them, with their remedies."""
+    return {code: Code(Text(*message), _REMEDIES[code]) for code, message in MALFORMED.items()}
+
+
+def _gate_codes() -> dict[str, Code]:
+    """Return the codes of the compatibility gate."""
+    return {code: Code(advice.meaning, advice.fix) for code, advice in ADVICE.items()}
+
+
+#: Codes of an event that an application hands in.
+_EVENT: Mapping[str, Code] = MappingProxyType(
+    {
+        "envelope.revision_exhausted": Code(
+            Text("Revisi subjek ini sudah yang tertinggi.", "The revision of this subject is the highest there is."),
+            Text("Pakai subjek baru.", "Use a new subject."),
+        ),
+        "event.field_missing": Code(
+            Text("Isian wajib tidak ada.", "A required field is missing."),
+            Text("Isi isian yang disebut dalam pesan.", "Fill in the field that the message names."),
+        ),
+        "event.field_unknown": Code(
+            Text("Isian ini tidak ada dalam kontrak.", "The contract has no such field."),
+            Text("Periksa ejaan nama isian di katalog ini.", "Check the field's spelling in this catalogue."),
+        ),
+        "event.field_invalid": Code(
+            Text("Isian tidak sesuai jenisnya.", "The field is not of its type."),
+            Text("Lihat jenis isian itu di katalog ini.", "See the field's type in this catalogue."),
+        ),
+    }
+)
+#: Codes of a row of a file, before it is an event.
+_IMPORT: Mapping[str, Code] = MappingProxyType(
+    {
+        "import.row_malformed": Code(
+            Text("Baris tidak dapat dibagi menjadi sel.", "The row cannot be cut into cells."),
+            Text("Periksa pemisah, tanda kutip, dan penyandian.", "Check delimiter, quotes and encoding."),
+        ),
+        "import.part_missing": Code(
+            Text("Isi sel tidak berbentuk seperti yang diharapkan.", "The cell does not have the expected shape."),
+            Text("Periksa kode di awal sel.", "Check the code in the cell."),
+        ),
+        "import.time_unreadable": Code(
+            Text("Waktu tidak terbaca.", "The time cannot be read."),
+            Text("Tulis waktu seperti pada pemetaan.", "Write the time as the mapping says."),
+        ),
+        "import.not_a_number": Code(
+            Text("Bukan bilangan.", "It is not a number."),
+            Text(
+                "Tulis angka saja, tanpa titik atau koma; kosongkan bila tidak diketahui.",
+                "Give digits only, without points or commas; leave empty if unknown.",
+            ),
+        ),
+        "import.number_too_large": Code(
+            Text("Bilangan terlalu besar.", "The number is too large."),
+            Text("Periksa jumlah digitnya.", "Check the number of its digits."),
+        ),
+        "import.not_a_choice": Code(
+            Text("Bukan salah satu pilihan.", "It is not one of the choices."),
+            Text("Pakai kata yang ada di kontrak.", "Use a word of the contract."),
+        ),
+        "import.value_missing": Code(
+            Text("Sel wajib ini kosong.", "This cell must not be empty."),
+            Text("Isi sel ini.", "Fill in the cell."),
+        ),
+    }
+)
+#: Every code that is no rule of an event type.
+OTHER_CODES: Mapping[str, Code] = MappingProxyType({**_EVENT, **_IMPORT, **_record_codes(), **_gate_codes()})
