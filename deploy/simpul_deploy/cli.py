@@ -16,10 +16,12 @@ from simpul_deploy.errors import guarded
 from simpul_deploy.local import commands as local
 from simpul_processors import commands as processors
 from simpul_producers import commands as producers
+from simpul_schemas import regions_commands, schemas_commands
+from simpul_schemas.catalogue import catalogue_commands
 from simpul_schemas.settings import load_settings
 
 #: Commands that bring a stack with them, or look after one, and so need none to connect to.
-_OWN_STACK = frozenset({"up", "down", "status", "demo"})
+_OWN_STACK = frozenset({"up", "down", "status", "demo", "regions"})
 
 app = typer.Typer(
     name="simpul",
@@ -29,6 +31,8 @@ app = typer.Typer(
     epilog="Contoh / examples: simpul demo | simpul up | simpul import pilpres2024_tps tps.csv.gz",
 )
 sink = typer.Typer(no_args_is_help=True, help="Basis data kementerian. / Ministry databases.")
+schemas = typer.Typer(no_args_is_help=True, help="Kontrak: skema dan aturan. / The contract: schemas and rules.")
+regions = typer.Typer(no_args_is_help=True, help="Wilayah. / Regions.")
 outbox = typer.Typer(no_args_is_help=True, help="Kotak keluar. / The outbox.")
 
 app.command("up")(guarded(local.up))
@@ -40,6 +44,13 @@ app.command("worker")(guarded(processors.worker))
 outbox.command("status")(guarded(producers.outbox_status))
 sink.command("run")(guarded(connectors.run))
 sink.command("status")(guarded(connectors.status))
+schemas.command("check")(guarded(schemas_commands.check))
+schemas.command("push")(guarded(schemas_commands.push))
+schemas.command("docs")(guarded(catalogue_commands.docs))
+regions.command("resolve")(guarded(regions_commands.regions_resolve))
+regions.command("list")(guarded(regions_commands.regions_list))
+app.add_typer(schemas, name="schemas")
+app.add_typer(regions, name="regions")
 app.add_typer(outbox, name="outbox")
 app.add_typer(sink, name="sink")
 

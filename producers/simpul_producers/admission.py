@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from simpul_producers.outbox import OutboxRow
+from simpul_schemas import door
 from simpul_schemas.contract import EventType
 from simpul_schemas.events.envelope import Event
 from simpul_schemas.regions import province_of
 from simpul_schemas.rows import encode
-from simpul_schemas.rules import NOW, PROVINCE
 from simpul_schemas.topics import event_topic
 
 #: Microseconds since the epoch.
@@ -26,7 +26,7 @@ def judge(event_type: EventType, record: dict[str, Any], now_micros: int) -> int
 
     The topic follows from the record's own region, so "outside its province" cannot happen here.
     """
-    return event_type.rules.judge({**record, PROVINCE: province_of(record["region"]), NOW: now_micros})
+    return door.judge(event_type, record, now_micros)
 
 
 def to_row(event_type: EventType, record: dict[str, Any]) -> OutboxRow:

@@ -103,6 +103,9 @@ class Outbox(Protocol):
     def last_revision(self, subject: str) -> int:
         """Return the highest revision ever taken or reserved for a subject; 0 where there is none."""
 
+    def latest(self, subject: str) -> OutboxRow | None:
+        """Return a subject's event of the highest revision that the broker did not refuse; None where there is none."""
+
     def reserve_revisions(self, subjects: Sequence[str], now_micros: int) -> list[int]:
         """Reserve a new revision for each subject, above all earlier ones and not below the clock.
 

@@ -5,23 +5,20 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum
-from functools import cache
-from typing import Any, get_args, get_origin
-
-from pydantic import ValidationError
+from typing import Any
 
 from simpul_producers.admission import ENVELOPE_FIELDS, Clock, judge, to_row
 from simpul_producers.outbox import Outbox, OutboxRow
+from simpul_schemas import door
 from simpul_schemas.contract import EventType, event_type
 from simpul_schemas.errors import InvalidEvent
-from simpul_schemas.events.envelope import Action, Event, Mode, from_micros
+from simpul_schemas.events.envelope import Action, Mode, from_micros
 from simpul_schemas.identity import new_event_id
-from simpul_schemas.rules import Rule, Severity
+from simpul_schemas.lifecycles import judge_transition
+from simpul_schemas.rows import decode
+from simpul_schemas.rules import Rule
 
 _RANDOM_BYTES = 10
-#: What pydantic calls it, and the code that a program can rely on.
-_SHAPE_CODES = {"missing": "event.field_missing", "extra_forbidden": "event.field_unknown"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +87,26 @@ class Publisher:
 
     def _check_all(self, drafts: Sequence[Draft], now: int) -> None:
         """Refuse before revisions are reserved, so that what is refused leaves no trace."""
+        before: dict[str, dict[str, Any] | None] = {}
         for draft in drafts:
             kind = event_type(draft.event_type)
-            revision = now if draft.revision is None else draft.revision
-            _pass_rules(kind, self._record(kind, draft, revision, now), now)
+            if draft.subject not in before:
+                before[draft.subject] = self._latest(kind, draft.subject)
+            last = before[draft.subject]
+            # A revision that is made by us will be above the last one, whatever the clock says.
+            above = max(now, last["revision"] + 1 if last else 0)
+            record = self._record(kind, draft, above if draft.revision is None else draft.revision, now)
+            _pass_rules(kind, record, now)
+            if last is None or record["revision"] > last["revision"]:
+                _pass_lifecycles(kind, last, record)
+                before[draft.subject] = record
+
+    def _latest(self, kind: EventType, subject: str) -> dict[str, Any] | None:
+        """Return what this outbox said last of a subject, if it was an event of the same type."""
+        row = self._outbox.latest(subject)
+        if row is None or row.event_type != kind.name:
+            return None
+        return decode(json.loads(row.schema), row.body)
 
     def _revisions(self, drafts: Sequence[Draft], now: int) -> list[int]:
         without = [draft.subject for draft in drafts if draft.revision is None]
@@ -104,9 +117,9 @@ class Publisher:
         moment = from_micros(now)
         reserved = sorted(draft.payload.keys() & set(ENVELOPE_FIELDS))
         if reserved:
-            raise _shape_error("event.field_unknown", ", ".join(reserved), "belongs to the envelope")
+            raise door.shape_error("event.field_unknown", ", ".join(reserved), "belongs to the envelope")
         values = {
-            **_lifted(kind.model, draft.payload),
+            **draft.payload,
             "event_id": draft.event_id or new_event_id(now, self._randomness(_RANDOM_BYTES)),
             "subject": draft.subject,
             "revision": revision,
@@ -119,64 +132,25 @@ class Publisher:
             "mode": draft.mode,
             "reason": draft.reason,
         }
-        try:
-            record = kind.model.model_validate(values).to_record()
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            code = _SHAPE_CODES.get(first["type"], "event.field_invalid")
-            raise _shape_error(code, ".".join(str(part) for part in first["loc"]), first["msg"]) from error
-        try:
-            # Half a surrogate pair passes for a text in Python, and can be written down nowhere.
-            json.dumps(record, ensure_ascii=False).encode()
-        except UnicodeEncodeError as error:
-            raise _shape_error("event.field_invalid", "*", "no Unicode text") from error
-        return record
+        return door.to_record(kind, values)
+
+
+def _pass_lifecycles(kind: EventType, before: dict[str, Any] | None, after: dict[str, Any]) -> None:
+    """Raise `InvalidEvent` where a subject takes a step that its lifecycle does not know.
+
+    The publisher's own outbox is where both states are known. An exercise is no step of the real thing.
+    """
+    if before is None or before["mode"] != after["mode"]:
+        return
+    broken = judge_transition(kind.name, before, after)
+    if broken:
+        raise InvalidEvent(
+            tuple(lifecycle.code for lifecycle in broken),
+            " ".join(f"{each.message.indonesian} ({each.field}) {each.remedy.indonesian}" for each in broken),
+            " ".join(f"{each.message.english} ({each.field}) {each.remedy.english}" for each in broken),
+        )
 
 
 def _pass_rules(kind: EventType, record: dict[str, Any], now: int) -> tuple[Rule, ...]:
     """Return the warnings, or raise what the rules say."""
-    verdict = judge(kind, record, now)
-    broken = kind.rules.broken_rules(verdict)
-    if kind.rules.refuses(verdict):
-        refusing = [rule for rule in broken if rule.severity is Severity.REJECT]
-        raise InvalidEvent(
-            kind.rules.codes(verdict),
-            " ".join(f"{rule.message.indonesian} {rule.remedy.indonesian}" for rule in refusing),
-            " ".join(f"{rule.message.english} {rule.remedy.english}" for rule in refusing),
-        )
-    return tuple(broken)
-
-
-def _shape_error(code: str, name: str, detail: str) -> InvalidEvent:
-    return InvalidEvent(
-        (code,),
-        f"Isian '{name}' tidak sesuai kontrak ({detail}).",
-        f"The field '{name}' breaks the contract ({detail}).",
-    )
-
-
-def _lifted(model: type[Event], payload: Mapping[str, object]) -> dict[str, object]:
-    """Turn symbols into enums and lists into tuples, where nothing can be lost by it; the strict model judges."""
-    enums, sequences = _liftable(model)
-    values = dict(payload)
-    for name, kind in enums.items():
-        value = values.get(name)
-        if isinstance(value, str) and value in {member.value for member in kind}:
-            values[name] = kind(value)
-    for name in sequences:
-        if isinstance(values.get(name), list):
-            values[name] = tuple(values[name])  # type: ignore[arg-type]  # a list, by the line above
-    return values
-
-
-@cache
-def _liftable(model: type[Event]) -> tuple[dict[str, type[Enum]], tuple[str, ...]]:
-    enums: dict[str, type[Enum]] = {}
-    sequences = []
-    for name, info in model.model_fields.items():
-        for kind in (info.annotation, *get_args(info.annotation)):
-            if isinstance(kind, type) and issubclass(kind, Enum):
-                enums[name] = kind
-        if get_origin(info.annotation) is tuple:
-            sequences.append(name)
-    return enums, tuple(sequences)
+    return door.pass_rules(kind, judge(kind, record, now))

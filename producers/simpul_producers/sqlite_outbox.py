@@ -70,6 +70,12 @@ SELECT max(coalesce((SELECT max(revision) FROM events WHERE subject = ?1), 0),
     coalesce((SELECT revision FROM reserved WHERE subject = ?1), 0))
 """
 
+_LATEST = """
+SELECT event_id, event_type, subject, revision, topic, source, occurred_at, text, body
+FROM events JOIN schemas ON schemas.id = schema_id
+WHERE subject = ? AND state <> 2 ORDER BY revision DESC, event_id DESC LIMIT 1
+"""
+
 _RESERVE = "INSERT INTO reserved VALUES (?, ?) ON CONFLICT (subject) DO UPDATE SET revision = excluded.revision"
 
 
@@ -177,6 +183,12 @@ class SqliteOutbox:
         """See `Outbox`."""
         with self._lock, self._explained():
             return self._last_revision(subject)
+
+    def latest(self, subject: str) -> OutboxRow | None:
+        """See `Outbox`."""
+        with self._lock, self._explained():
+            found = self._connection.execute(_LATEST, (subject,)).fetchone()
+        return OutboxRow(*found) if found else None
 
     def reserve_revisions(self, subjects: Sequence[str], now_micros: int) -> list[int]:
         """See `Outbox`."""

@@ -87,6 +87,11 @@ class InMemoryOutbox:
         """See `Outbox`."""
         return self._revisions.get(subject, 0)
 
+    def latest(self, subject: str) -> OutboxRow | None:
+        """See `Outbox`."""
+        rows = [kept.row for kept in self._kept if kept.row.subject == subject and kept.state is not State.REFUSED]
+        return max(rows, key=lambda row: (row.revision, row.event_id), default=None)
+
     def reserve_revisions(self, subjects: Sequence[str], now_micros: int) -> list[int]:
         """See `Outbox`."""
         before = dict(self._revisions)

@@ -14,9 +14,9 @@ from typing import Any
 import fastavro
 
 from simpul_schemas.errors import UnknownEventType
-from simpul_schemas.events import incident, participation, report
+from simpul_schemas.events import aid_handover, aspiration, budget, incident, participation, prevention, report
 from simpul_schemas.events.envelope import Event
-from simpul_schemas.rules import Rule, RuleSet
+from simpul_schemas.rules import NOW, Rule, RuleSet
 
 
 @dataclass(frozen=True)
@@ -42,18 +42,37 @@ class EventType:
 
 def _load(name: str, model: type[Event], rules: tuple[Rule, ...]) -> EventType:
     text = resources.files("simpul_schemas").joinpath(f"avro/{name}.avsc").read_text(encoding="utf-8")
+    parsed = json.loads(text)
+    kinds = MappingProxyType({NOW: "clock", **_kinds(parsed["fields"])})
     # One compact form, so that the registry sees one text and gives one id.
-    return EventType(name, model, RuleSet(rules), json.dumps(json.loads(text), ensure_ascii=False))
+    return EventType(name, model, RuleSet(rules, kinds), json.dumps(parsed, ensure_ascii=False))
 
 
-#: Every event type by its name.
-EVENT_TYPES: Mapping[str, EventType] = MappingProxyType(
-    {
-        "incident": _load("incident", incident.Incident, incident.RULES),
-        "participation": _load("participation", participation.Participation, participation.RULES),
-        "report": _load("report", report.Report, report.RULES),
-    }
+def _kinds(fields: list[dict[str, Any]], path: str = "") -> dict[str, str]:
+    """Return the Avro type of every field by its path: `killed` is an int, `items.unit_value_sen` a long."""
+    found: dict[str, str] = {}
+    for field in fields:
+        declared = field["type"]
+        if isinstance(declared, list):
+            declared = next(branch for branch in declared if branch != "null")
+        kind = declared["type"] if isinstance(declared, dict) else declared
+        found[path + field["name"]] = kind
+        if kind == "array" and isinstance(declared["items"], dict):
+            found |= _kinds(declared["items"]["fields"], f"{path}{field['name']}.")
+    return found
+
+
+_TYPES = (
+    _load("report", report.Report, report.RULES),
+    _load("incident", incident.Incident, incident.RULES),
+    _load("aid_handover", aid_handover.AidHandover, aid_handover.RULES),
+    _load("aspiration", aspiration.Aspiration, aspiration.RULES),
+    _load("prevention", prevention.Prevention, prevention.RULES),
+    _load("participation", participation.Participation, participation.RULES),
+    _load("budget", budget.Budget, budget.RULES),
 )
+#: Every event type by its name.
+EVENT_TYPES: Mapping[str, EventType] = MappingProxyType({kind.name: kind for kind in _TYPES})
 
 
 def event_type(name: str) -> EventType:

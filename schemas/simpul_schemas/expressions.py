@@ -1,15 +1,18 @@
 """Expressions over the fields of an event, written once and evaluated for one row or for a million.
 
-An expression is a small tree. `compile_row` turns it into a function over one record; `simpul_schemas.columns` turns
-the same tree into a polars expression over a frame. Both know three truth values: an expression over an unknown field
-is unknown (None), `and` and `or` follow Kleene. A rule is broken only where its expression is true.
+An expression is a small tree. `compile_row` turns it into a function over one record; `simpul_schemas.column_rules`
+turns the same tree into a polars expression over a frame. Both know three truth values: an expression over an unknown
+field is unknown (None), `and` and `or` follow Kleene. A rule is broken only where its expression is true.
+
+Whole numbers do not overflow. A NaN is equal to itself and above every number, as PostgreSQL and polars have it, so
+that "not inside the limits" finds it; doubles are only compared with constants that a double holds exactly.
 """
 
 import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 #: A record as it is decoded: times as microseconds since the epoch, enums as their symbols, unknown as None.
 Row: TypeAlias = Mapping[str, Any]
@@ -75,9 +78,17 @@ class Expression:
         """Return the first characters of a text."""
         return Prefix(self, characters)
 
+    def begins_with(self, beginning: "Operand") -> "BeginsWith":
+        """Return whether a text begins with another."""
+        return BeginsWith(self, _wrap(beginning))
+
     def byte_length(self) -> "ByteLength":
         """Return the length of a text in bytes of UTF-8."""
         return ByteLength(self)
+
+    def within(self, low: int, high: int) -> "Within":
+        """Return a number where it lies between two limits, both included; unknown elsewhere."""
+        return Within(self, low, high)
 
 
 Operand: TypeAlias = Expression | int | str
@@ -154,27 +165,110 @@ class Prefix(Expression):
 
 
 @dataclass(frozen=True, slots=True)
+class BeginsWith(Expression):
+    """Whether a text begins with another; unknown where one is."""
+
+    operand: Expression
+    beginning: Expression
+
+
+@dataclass(frozen=True, slots=True)
 class ByteLength(Expression):
     """The length of a text in bytes."""
 
     operand: Expression
 
 
+@dataclass(frozen=True, slots=True)
+class Within(Expression):
+    """A number between two limits, unknown elsewhere: what keeps a sum of products in 128 bits."""
+
+    operand: Expression
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class Predicate:
+    """A named question about known values, asked of Python: pure, and never raising, whatever the values are."""
+
+    name: str
+    function: Callable[..., bool]
+
+    def of(self, *operands: Expression) -> "Satisfies":
+        """Ask it of the values of fields, or of what is made from them; unknown where one of them is."""
+        return Satisfies(self, operands)
+
+
+@dataclass(frozen=True, slots=True)
+class Satisfies(Expression):
+    """The answer of a predicate. It costs a call for each distinct value, so it is for what nothing else can say."""
+
+    predicate: Predicate
+    operands: tuple[Expression, ...]
+
+
+AggregateKind: TypeAlias = Literal["any", "sum", "count", "distinct"]
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate(Expression):
+    """One value of all items of an array; see `Items`."""
+
+    array: str
+    kind: AggregateKind
+    each: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """An array of records; a `Field` in what is asked about it is a field of an item.
+
+    What is asked is unknown where the array is.
+    """
+
+    array: str
+
+    def any(self, each: Expression) -> Aggregate:
+        """Return Kleene's `or` over all items; false for none."""
+        return Aggregate(self.array, "any", each)
+
+    def sum(self, each: Expression) -> Aggregate:
+        """Return the sum over all items, unknown where one is; 0 for none."""
+        return Aggregate(self.array, "sum", each)
+
+    def distinct(self, each: Expression) -> Aggregate:
+        """Return how many different values the items have, unknown where one is."""
+        return Aggregate(self.array, "distinct", each)
+
+    def count(self) -> Aggregate:
+        """Return the number of items."""
+        return Aggregate(self.array, "count", Constant(1))
+
+
 def _wrap(operand: Operand) -> Expression:
     return operand if isinstance(operand, Expression) else Constant(operand)
 
 
+#: The operators that compute, rather than compare.
+ARITHMETIC = frozenset("+-*")
+
+# A value that differs from itself is a NaN: equal to another NaN, and above all else.
 _OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
     "-": operator.sub,
     "*": operator.mul,
-    ">": operator.gt,
-    "<": operator.lt,
-    ">=": operator.ge,
-    "<=": operator.le,
-    "==": operator.eq,
-    "!=": operator.ne,
+    ">": lambda left, right: left > right or (_is_nan(left) and not _is_nan(right)),
+    "<": lambda left, right: left < right or (_is_nan(right) and not _is_nan(left)),
+    ">=": lambda left, right: left >= right or _is_nan(left),
+    "<=": lambda left, right: left <= right or _is_nan(right),
+    "==": lambda left, right: left == right or (_is_nan(left) and _is_nan(right)),
+    "!=": lambda left, right: left != right and not (_is_nan(left) and _is_nan(right)),
 }
+
+
+def _is_nan(value: object) -> bool:
+    return value != value  # noqa: PLR0124  # only a NaN differs from itself
 
 
 def compile_row(expression: Expression) -> RowFunction:
@@ -200,11 +294,24 @@ def _unary(expression: Expression) -> RowFunction:
             return _lift(operator.not_, operand)
         case OneOf(operand, values):
             return _lift(values.__contains__, operand)
+        case Within(operand, low, high):
+            return _lift(lambda value: value if low <= value <= high else None, operand)
         case Matches(operand, pattern):
             matcher = re.compile(pattern)
             return _lift(lambda text: matcher.fullmatch(text) is not None, operand)
+    return _compound(expression)
+
+
+def _compound(expression: Expression) -> RowFunction:
+    match expression:
+        case Satisfies(predicate, operands):
+            return _satisfies(predicate.function, [compile_row(operand) for operand in operands])
+        case Aggregate(array, kind, each):
+            return _aggregate(array, kind, compile_row(each))
         case Prefix(operand, characters):
             return _lift(lambda text: text[:characters], operand)
+        case BeginsWith(operand, beginning):
+            return _binary(str.startswith, compile_row(operand), compile_row(beginning))
         case ByteLength(operand):
             return _lift(lambda text: len(text.encode()), operand)
     message = f"no row form for {expression!r}"
@@ -240,5 +347,30 @@ def _logic(*, decides: bool, left: RowFunction, right: RowFunction) -> RowFuncti
         if second is decides:
             return decides
         return None if first is None or second is None else not decides
+
+    return call
+
+
+def _satisfies(function: Callable[..., bool], operands: list[RowFunction]) -> RowFunction:
+    def call(row: Row) -> bool | None:
+        values = [operand(row) for operand in operands]
+        return None if any(value is None for value in values) else function(*values)
+
+    return call
+
+
+def _aggregate(array: str, kind: AggregateKind, each: RowFunction) -> RowFunction:
+    def call(row: Row) -> Any:  # noqa: ANN401  # a truth or a number
+        items = row.get(array)
+        if items is None:
+            return None
+        values = [each(item) for item in items]
+        if kind == "any" and True in values:
+            return True
+        if None in values:
+            return None
+        if kind == "any":
+            return False
+        return sum(values) if kind == "sum" else len(values if kind == "count" else set(values))
 
     return call

@@ -1,16 +1,16 @@
 """The rules of the contract, written once: field limits and cross-field rules, each with a stable code.
 
-A rule is judged for one event (SDK, import) by `judge`, and for a column of events (fold, sink) by
-`simpul_schemas.columns.judge`, from the same expression. A verdict is a bit mask: bit i stands for the i-th rule of
-the event type, so that both ways can be compared to the bit. An event is refused where a rule of severity REJECT is
-broken; it is counted under the first code it broke.
+A rule is judged for one event (SDK, gateway, import) by `judge`, and for a column of events (fold, sink) by
+`simpul_schemas.column_rules.judge`, from the same expression. A verdict is a bit mask: bit i stands for the i-th rule
+of the event type, so that both ways can be compared to the bit. An event is refused where a rule of severity REJECT
+is broken; it is counted under the first code it broke.
 
 Two fields are not in the event and may be unknown: `PROVINCE` (of the topic it came on) and `NOW` (the broker's append
 time, or the clock of the source; microseconds).
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property, reduce
 
@@ -22,7 +22,10 @@ PROVINCE = "_province"
 #: Pseudo-field: the moment against which "not in the future" is judged, microseconds since the epoch.
 NOW = "_now"
 
-_DAY_MICROS = 86_400_000_000
+#: A day; also by how much a clock may be behind.
+DAY_MICROS = 86_400_000_000
+#: 1990-01-01: older incidents are in no register, and seconds taken for microseconds lie in 1970.
+_EARLIEST_MICROS = 631_152_000_000_000
 #: Not empty and no control characters: a subject is a key in databases, and some store no NUL.
 _PRINTABLE = "[^\x00-\x1f\x7f]+"
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -57,12 +60,22 @@ class Rule:
     message: Text
     remedy: Text
 
+    @property
+    def path(self) -> str:
+        """The fields as a reader is shown them; those of an array's items after its name: `items.name`."""
+        return ", ".join(self.fields)
+
 
 @dataclass(frozen=True)
 class RuleSet:
-    """The rules of one event type in their order of precedence; at most 63, as they are bits of a verdict."""
+    """The rules of one event type in their order of precedence; at most 63, as they are bits of a verdict.
+
+    `kinds` gives the Avro type of each field by its path (`items.quantity` within an array): from it columns know how
+    wide they must compute. A row needs none.
+    """
 
     rules: tuple[Rule, ...]
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def _functions(self) -> tuple[tuple[int, Callable[[Row], object]], ...]:
@@ -155,9 +168,16 @@ def envelope_rules() -> tuple[Rule, ...]:
         reject(
             "envelope.occurred_in_future",
             ("occurred_at",),
-            Field("occurred_at") > Field(NOW) + _DAY_MICROS,
+            Field("occurred_at") > Field(NOW) + DAY_MICROS,
             Text("Waktu kejadian lebih dari sehari di depan.", "The time of occurrence lies over a day ahead."),
             Text("Periksa tanggal dan jam komputer.", "Check the date, and the computer's clock."),
+        ),
+        reject(
+            "envelope.occurred_too_early",
+            ("occurred_at",),
+            Field("occurred_at") < _EARLIEST_MICROS,
+            Text("Waktu kejadian sebelum 1990.", "The time of occurrence lies before 1990."),
+            Text("Periksa tanggal, dan satuan waktu (mikrodetik).", "Check the date, and the unit (microseconds)."),
         ),
         reject(
             "region.unknown",

@@ -114,6 +114,15 @@ def test_a_revision_given_by_hand_is_never_gone_below(outbox: Outbox) -> None:
     assert outbox.last_revision("never seen") == 0
 
 
+def test_the_latest_event_of_a_subject_is_that_of_its_highest_revision_which_was_not_refused(outbox: Outbox) -> None:
+    outbox.add([row("a", revision=5), row("c", revision=7), row("b", revision=7), row("d", "tps:2", 9)], 1)
+    assert outbox.latest("tps:1") == row("c", revision=7)
+    refused = next(each.seq for each in outbox.pending(9) if each.row.event_id == "c")
+    outbox.mark_refused(refused, "too large", 2)
+    assert outbox.latest("tps:1") == row("b", revision=7)
+    assert outbox.latest("never seen") is None
+
+
 def test_above_the_highest_revision_there_is_none(outbox: Outbox) -> None:
     outbox.add([row("a", revision=2**63 - 1)], 1)
     with pytest.raises(InvalidEvent) as caught:

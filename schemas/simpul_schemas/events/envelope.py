@@ -58,13 +58,17 @@ Long = Annotated[int, AfterValidator(_in_long)]
 Int = Annotated[int, AfterValidator(_in_int)]
 
 
+#: How every model of the contract reads: types are strict, unknown fields are refused, NaN and infinity too.
+PART = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+
 class Event(BaseModel):
     """What every event says; the payload fields of a type follow these.
 
     Types are strict and unknown fields are refused: no text becomes a number, no float an integer.
     """
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = PART
 
     event_id: str
     subject: str

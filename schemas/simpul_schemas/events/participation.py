@@ -1,7 +1,12 @@
 """Voter participation of a polling station or of an area above it, as KPU's C.Hasil form counts it."""
 
-from simpul_schemas.events.envelope import Event, Int
-from simpul_schemas.expressions import Field
+from enum import StrEnum
+
+from pydantic import BaseModel
+
+from simpul_schemas.events.envelope import PART, Event, Int, Long
+from simpul_schemas.events.shared import empty, village_rule
+from simpul_schemas.expressions import Field, Items
 from simpul_schemas.rules import Rule, Text, counts_not_negative, envelope_rules, reject, warn
 
 #: Every count of the form; a station whose counts are all unknown has not reported.
@@ -27,12 +32,41 @@ COUNTS = (
 )
 
 
+#: Counts that the form gives for all voters, men and women.
+_BY_SEX = {
+    "registered": "DPT",
+    "voted_dpt": "pengguna DPT",
+    "voted_dptb": "pengguna DPTb",
+    "voted_dpk": "pengguna DPK",
+    "turned_out": "pengguna hak pilih",
+}
+#: No contest has more votes for one candidate; with this bound their sum fits any column.
+_MOST_VOTES = 10**12
+
+
+class VoteKind(StrEnum):
+    """Whether it is the vote as planned, or a repeat vote (pemungutan suara ulang)."""
+
+    REGULAR = "REGULAR"
+    PSU = "PSU"
+
+
+class CandidateVotes(BaseModel):
+    """Votes of one candidate or list."""
+
+    model_config = PART
+
+    candidate: str
+    votes: Long | None = None
+
+
 class Participation(Event):
     """Counts are persons or votes; None is unknown, never 0."""
 
     election: str
     village: str | None = None
     station: str | None = None
+    vote_kind: VoteKind | None = None
     registered: Int | None = None
     registered_male: Int | None = None
     registered_female: Int | None = None
@@ -51,6 +85,7 @@ class Participation(Event):
     valid: Int | None = None
     invalid: Int | None = None
     votes_total: Int | None = None
+    candidates: tuple[CandidateVotes, ...] | None = None
 
 
 def _rules() -> tuple[Rule, ...]:
@@ -90,6 +125,64 @@ def _rules() -> tuple[Rule, ...]:
             turned_out > registered,
             Text("Pengguna hak pilih melebihi DPT.", "Turnout is above the registered voters."),
             Text("Wajar bila ada DPTb dan DPK; periksa.", "Voters of DPTb and DPK may explain it; check."),
+        ),
+        empty("participation", "election", "Pemilu", "The election"),
+        village_rule("participation"),
+        *_candidate_rules(),
+        *_sum_warnings(),
+    )
+
+
+def _candidate_rules() -> tuple[Rule, ...]:
+    candidates, votes = Items("candidates"), Field("votes")
+    return (
+        reject(
+            "participation.candidate_votes_out_of_range",
+            ("candidates.votes",),
+            candidates.any((votes < 0) | (votes > _MOST_VOTES)),
+            Text("Perolehan suara calon negatif atau mustahil.", "A candidate's votes are negative or impossible."),
+            Text("Periksa perolehan suara tiap calon.", "Check the votes of each candidate."),
+        ),
+        warn(
+            "participation.candidates_do_not_sum",
+            ("candidates.votes", "valid"),
+            (candidates.count() > 0) & candidates.sum(votes.within(0, _MOST_VOTES)).differs(Field("valid")),
+            Text(
+                "Jumlah suara calon tidak sama dengan suara sah.", "The candidates' votes differ from the valid ones."
+            ),
+            Text("Cocokkan perolehan suara dengan formulir.", "Compare the candidates' votes with the form."),
+        ),
+    )
+
+
+def _sum_warnings() -> tuple[Rule, ...]:
+    """Return the sums that hold on a form filled in without a slip; real forms break them often, so they warn."""
+    turned_out = Field("turned_out")
+    by_list = ("voted_dpt", "voted_dptb", "voted_dpk")
+    return (
+        warn(
+            "participation.lists_do_not_sum",
+            ("turned_out", *by_list),
+            (Field("voted_dpt") + Field("voted_dptb") + Field("voted_dpk")).differs(turned_out),
+            Text("Pengguna DPT + DPTb + DPK tidak sama dengan jumlahnya.", "DPT + DPTb + DPK differ from the turnout."),
+            Text("Cocokkan keempat angka dengan formulir.", "Compare the four numbers with the form."),
+        ),
+        *(
+            warn(
+                f"participation.{name}_sexes_do_not_sum",
+                (name, f"{name}_male", f"{name}_female"),
+                (Field(f"{name}_male") + Field(f"{name}_female")).differs(Field(name)),
+                Text(f"Laki-laki + perempuan tidak sama dengan {term}.", f"Men + women differ from {name}."),
+                Text("Cocokkan ketiga angka dengan formulir.", "Compare the three numbers with the form."),
+            )
+            for name, term in _BY_SEX.items()
+        ),
+        warn(
+            "participation.turnout_differs_from_votes",
+            ("turned_out", "votes_total"),
+            turned_out.differs(Field("votes_total")),
+            Text("Pengguna hak pilih tidak sama dengan jumlah suara.", "The turnout differs from the votes."),
+            Text("Cocokkan kedua angka dengan formulir.", "Compare both numbers with the form."),
         ),
     )
 

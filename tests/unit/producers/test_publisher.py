@@ -9,7 +9,7 @@ from simpul_producers.publisher import Draft, Publisher
 from simpul_producers.testing import InMemoryOutbox
 from simpul_schemas.contract import event_type
 from simpul_schemas.errors import InvalidEvent, UnknownEventType
-from simpul_schemas.events.envelope import Action, to_micros
+from simpul_schemas.events.envelope import Action, Mode, to_micros
 from simpul_schemas.rows import decode
 
 NOON = datetime(2024, 2, 14, 5, 0, tzinfo=UTC)
@@ -150,7 +150,7 @@ def test_what_breaks_the_contract_is_refused_with_a_code(
 
 
 def test_an_unknown_event_type_is_said(publisher: Publisher) -> None:
-    with pytest.raises(UnknownEventType, match="incident, participation, report"):
+    with pytest.raises(UnknownEventType, match="report, incident, aid_handover"):
         publisher.publish(draft(event_type="voters"))
 
 
@@ -166,3 +166,33 @@ def test_enums_may_be_given_by_their_symbols_and_lists_for_sequences(
 def test_a_word_that_is_no_symbol_is_refused(publisher: Publisher) -> None:
     payload = {"unit": "kesbangpol-17", "period_kind": "month", "period": "2024-02"}
     assert codes_of(publisher, draft(event_type="report", payload=payload)) == ("event.field_invalid",)
+
+
+def an_incident(phase: str | None, **changes: Any) -> Draft:
+    payload = {
+        "kind": "CONFLICT",
+        "category": "bentrokan",
+        "phase": phase,
+        "severity": "MODERATE",
+        "verification": "UNVERIFIED",
+        "time_precision": "DAY",
+    }
+    return draft(event_type="incident", subject="incident:1", payload=payload, **changes)
+
+
+def test_a_step_that_a_lifecycle_does_not_know_is_refused_where_the_outbox_knows_the_state_before(
+    publisher: Publisher, outbox: InMemoryOutbox
+) -> None:
+    publisher.publish(an_incident("PENCEGAHAN"))
+    assert codes_of(publisher, an_incident("PEMULIHAN")) == ("incident.phase_out_of_order",)
+    assert outbox.counts().pending == 1
+    publisher.publish_many([an_incident(None), an_incident("PENGHENTIAN"), an_incident("PEMULIHAN")])
+    with pytest.raises(InvalidEvent, match="phase"):
+        publisher.publish_many([an_incident("PENCEGAHAN"), an_incident("PEMULIHAN")])
+
+
+def test_a_late_original_an_exercise_and_a_withdrawal_take_no_step(publisher: Publisher) -> None:
+    publisher.publish(an_incident("PENCEGAHAN", revision=100))
+    publisher.publish(an_incident("PEMULIHAN", revision=50))
+    publisher.publish(an_incident("PEMULIHAN", mode=Mode.EXERCISE))
+    publisher.publish(an_incident("PENCEGAHAN", mode=Mode.EXERCISE, revision=101))

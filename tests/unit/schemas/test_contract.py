@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from simpul_schemas.contract import EVENT_TYPES, EventType, event_type
 from simpul_schemas.errors import UnknownEventType
 from simpul_schemas.events.envelope import Event
+from simpul_schemas.events.report import CLAIMABLE
 
 ENVELOPE = (
     "event_id",
@@ -77,22 +78,100 @@ def test_every_event_begins_with_the_envelope_in_its_order(kind: EventType) -> N
 
 @each_type
 def test_every_field_says_what_it_means_and_an_optional_one_defaults_to_unknown(kind: EventType) -> None:
-    for field in fields(kind):
+    for _, field in every_field(fields(kind)):
         assert field["doc"].endswith(".")
         if isinstance(field["type"], list):
             assert field["type"][0] == "null"
             assert field["default"] is None
+            assert "null" in field["doc"].lower(), field["name"]
 
 
-def test_free_text_that_may_name_people_is_tagged() -> None:
-    tagged = {field["name"] for field in fields(EVENT_TYPES["incident"]) if field.get("pii")}
-    assert tagged == {"chronology", "response"}
+def every_field(found: list[dict[str, Any]], path: str = "") -> list[tuple[str, dict[str, Any]]]:
+    """Return every field with its path, those within arrays included."""
+    paths = []
+    for field in found:
+        paths.append((path + field["name"], field))
+        inner = field["type"][1] if isinstance(field["type"], list) else field["type"]
+        if isinstance(inner, dict) and inner["type"] == "array" and isinstance(inner["items"], dict):
+            paths += every_field(inner["items"]["fields"], f"{path}{field['name']}.")
+    return paths
 
 
-def test_no_schema_holds_money_or_counts_as_a_float() -> None:
-    for kind in EVENT_TYPES.values():
-        floats = {field["name"] for field in fields(kind) if field["type"] in ("float", "double", ["null", "double"])}
-        assert floats <= {"latitude", "longitude"}
+#: Every field that is about a person or may name one, by the kind of personal data.
+PERSONAL = {
+    "report": {"prepared_by": "nama", "approved_by": "nama"},
+    "incident": {"parties.name": "nama", "chronology": "nama", "response": "nama"},
+    "aid_handover": {
+        "first_party_name": "nama",
+        "first_party_nip": "nip",
+        "second_party_name": "nama",
+        "second_party_nik": "nik",
+        "second_party_address": "alamat",
+        "witness_name": "nama",
+        "witness_nip": "nip",
+        "items.note": "nama",
+        "acceptance": "nama",
+        "attachments.reference": "nama",
+        "verified_by": "nama",
+    },
+    "aspiration": {
+        "title": "nama",
+        "body": "nama",
+        "reporter_name": "nama",
+        "reporter_contact": "kontak",
+        "location": "alamat",
+        "answer": "nama",
+    },
+    "prevention": {
+        "information": "nama",
+        "recommendation": "nama",
+        "location": "alamat",
+        "reported_by": "nama",
+        "response": "nama",
+    },
+    "participation": {},
+    "budget": {"detail": "nama"},
+}
+
+
+@each_type
+def test_personal_data_is_tagged_field_by_field(kind: EventType) -> None:
+    tagged = {path: field["pii"] for path, field in every_field(fields(kind)) if "pii" in field}
+    assert tagged == PERSONAL[kind.name]
+
+
+@each_type
+def test_what_says_that_it_may_name_people_is_tagged(kind: EventType) -> None:
+    for path, field in every_field(fields(kind)):
+        if "ame people" in field["doc"]:
+            assert "pii" in field, path
+
+
+@each_type
+def test_no_schema_holds_money_or_counts_as_a_float(kind: EventType) -> None:
+    floats = {path for path, declared in kind.rules.kinds.items() if declared in {"float", "double"}}
+    assert floats <= {"latitude", "longitude"}
+
+
+@each_type
+def test_the_name_of_a_sum_of_money_says_its_unit(kind: EventType) -> None:
+    for path, field in every_field(fields(kind)):
+        if "rupiah (" in field["doc"] or "(1/100 rupiah" in field["doc"]:
+            assert path.endswith(("_idr", "_sen")), path
+            assert field["type"] in (["null", "long"], "long")
+
+
+def test_there_are_seven_event_types_and_a_report_can_claim_each() -> None:
+    assert list(EVENT_TYPES) == [
+        "report",
+        "incident",
+        "aid_handover",
+        "aspiration",
+        "prevention",
+        "participation",
+        "budget",
+    ]
+    assert frozenset(EVENT_TYPES) == CLAIMABLE
 
 
 def test_an_unknown_event_type_is_refused_with_the_names_of_those_that_exist() -> None:

@@ -73,7 +73,9 @@ def test_a_row_becomes_the_event_that_the_form_says(write_table: WriteTable, a_s
         "election": "pilpres-2024",
         "village": "2001",
         "station": "001",
+        "vote_kind": None,
         **dict(zip(COUNTS, expected_counts, strict=True)),
+        "candidates": None,
     }
     assert outbox.pending(1)[0].row.topic == "simpul.17.participation.v1"
 
