@@ -22,7 +22,7 @@ from simpul_connectors.sinks.dialects.postgresql import PostgresqlTarget
 from simpul_connectors.sinks.run import Limits, SinkRunner, status
 from simpul_connectors.sinks.shape import shape
 from simpul_connectors.sinks.spec import load_spec
-from simpul_connectors.sinks.table import Table
+from simpul_connectors.sinks.table import Kind, Table
 from simpul_connectors.sinks.target import Move, Position
 from simpul_schemas.contract import EVENT_TYPES
 from simpul_schemas.intake import EventIntake
@@ -419,11 +419,10 @@ def test_a_copy_that_sleeps_with_its_offsets_locked_holds_the_other_up_which_is_
 def test_a_ministrys_own_table_with_other_types_is_filled(
     url: str, admin: psycopg.Connection[Any], table: Table
 ) -> None:
+    by_name = {"registered": "integer", "event_id": "varchar(36)", "occurred_at": "timestamp"}
+    by_kind = {Kind.TEXT: "text", Kind.JSON: "jsonb"}
     columns = ", ".join(
-        f"{column.name} "
-        + {"registered": "integer", "event_id": "varchar(36)", "occurred_at": "timestamp"}.get(
-            column.name, "text" if column.field.kind == "text" else "bigint"
-        )
+        f"{column.name} {by_name.get(column.name) or by_kind.get(column.field.kind, 'bigint')}"
         for column in table.columns
         if column.name not in {"recorded_at", "published_at"}
     )
