@@ -196,13 +196,26 @@ class Bench:
         """Start again what ends, until something holds."""
         self.wait_until(condition, self.running.children.keep_running)
 
-    @staticmethod
-    def wait_until(condition: Callable[[], bool], meanwhile: Callable[[], None] = lambda: None) -> None:
+    def wait_until(self, condition: Callable[[], bool], meanwhile: Callable[[], None] = lambda: None) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not condition():
-            assert time.monotonic() < deadline, "waited in vain"
+            if time.monotonic() > deadline:
+                pytest.fail(f"waited in vain; {self.report()}")
             meanwhile()
             time.sleep(0.05)
+
+    def report(self) -> str:
+        """What can be seen from outside: how far each step has come, who lives, the ends of the logs."""
+        lines = [f"strikes {self.strikes}", f"broken imports {self.broken_imports}"]
+        for name in ("taken", "sent", "folded"):
+            with getattr(self, name)() as count:
+                lines.append(f"{name} {count()}")
+        lines.append(f"children {self.running.children.pids}, import {self.import_pid()}")
+        with closing(Membership(self.running.endpoints.bootstrap_servers)) as membership:
+            lines.append(f"members {membership.lanes()}, behind {membership.behind()}")
+        for log in sorted(self.stack.logs.glob("worker-*.log")):
+            lines += [log.name, *log.read_text(encoding="utf-8").splitlines()[-15:]]
+        return "\n".join(lines)
 
 
 class Membership:
