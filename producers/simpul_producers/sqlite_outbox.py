@@ -4,6 +4,7 @@ import errno
 import shutil
 import sqlite3
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from simpul_producers.outbox import Counts, OutboxRow, PendingRow, RefusedRow, S
 
 #: How long one waits for another process's transaction.
 _BUSY_TIMEOUT_SECONDS = 30.0
+_BUSY_PAUSE_SECONDS = 0.01
 _LAYOUT_VERSION = 1
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _ROOM_BYTES = 1 << 20
@@ -101,7 +103,7 @@ class SqliteOutbox:
 
     def _prepare(self) -> None:
         run = self._connection.execute
-        run("PRAGMA journal_mode = WAL")
+        _write_ahead(self._connection)
         # FULL flushes the log at every commit: an acknowledged event survives a power cut, not only a kill.
         run("PRAGMA synchronous = FULL")
         run("PRAGMA cache_size = -32768")
@@ -254,6 +256,20 @@ class SqliteOutbox:
             yield
         except (sqlite3.Error, OSError) as error:
             raise _explain(self._path, error) from error
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Switch a new file to WAL. SQLite does not wait here when two open the file at once, so we do."""
+    deadline = time.monotonic() + _BUSY_TIMEOUT_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_BUSY_PAUSE_SECONDS)
+        else:
+            return
 
 
 def _explain(path: Path, error: sqlite3.Error | OSError) -> OutboxError:

@@ -173,6 +173,18 @@ def test_a_closed_outbox_says_so_as_one_of_our_errors(tmp_path: Path) -> None:
         outbox.counts()
 
 
+def test_who_opens_a_new_file_waits_for_another_that_is_just_making_it(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.db"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    # SQLite answers a switch to WAL against this lock at once, whatever the timeout.
+    other.execute("BEGIN IMMEDIATE")
+    release = threading.Timer(0.3, other.execute, ("ROLLBACK",))
+    release.start()
+    SqliteOutbox(path).close()
+    release.join()
+    other.close()
+
+
 def test_many_threads_and_connections_share_one_file(tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
     failures: list[BaseException] = []
