@@ -20,8 +20,10 @@ from typing import Any
 import faust
 from mode import Service
 
+from simpul_processors.figure_stage import FigureStage
 from simpul_processors.lmdb_store import LmdbStore
-from simpul_processors.stages import FigureStage, PartialStage, Stage
+from simpul_processors.partial_stage import PartialStage
+from simpul_processors.stages import Stage
 from simpul_processors.views import VIEWS
 from simpul_processors.worker import Limits, Worker
 from simpul_schemas.errors import OutsideError

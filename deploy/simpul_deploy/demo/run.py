@@ -24,7 +24,8 @@ from simpul_deploy.local.client import client_environment
 from simpul_deploy.local.report import Endpoints, Step
 from simpul_deploy.local.stack import Stack
 from simpul_processors.app import consumer_group
-from simpul_processors.stages import FigureStage, PartialStage
+from simpul_processors.figure_stage import FigureStage
+from simpul_processors.partial_stage import PartialStage
 from simpul_producers.imports.mapping import load_mapping
 from simpul_producers.imports.refusals import RefusalReport
 from simpul_producers.imports.run import Importer

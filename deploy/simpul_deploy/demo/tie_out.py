@@ -15,7 +15,7 @@ from psycopg import sql
 from simpul_processors import audit
 from simpul_processors.audit import Check, Survey
 from simpul_processors.lmdb_store import peek_positions
-from simpul_processors.stages import PartialStage
+from simpul_processors.partial_stage import PartialStage
 from simpul_processors.views import VIEWS
 from simpul_producers.outbox import State
 from simpul_producers.sqlite_outbox import SqliteOutbox

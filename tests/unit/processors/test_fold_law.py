@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simpul_processors.stages import FigureStage, PartialStage
+from simpul_processors.figure_stage import FigureStage
+from simpul_processors.partial_stage import PartialStage
 from simpul_processors.store import Space
 from simpul_processors.testing import InMemoryStore
 from simpul_processors.views import VIEWS
