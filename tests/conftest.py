@@ -1,7 +1,10 @@
 """Servers for the tests: those that the environment names, else the local stack, started once for the whole run."""
 
 import os
+import shutil
+import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,3 +50,45 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         yield Servers(endpoints.bootstrap_servers, endpoints.registry_url, endpoints.postgresql_url)
     finally:
         stack.down(purge=True)
+
+
+@pytest.fixture(scope="session")
+def mariadb_url() -> Iterator[str]:
+    """A real MariaDB for the session; SIMPUL_TEST_MARIADB names another. Skipped where none is installed, but in CI."""
+    named = os.environ.get("SIMPUL_TEST_MARIADB")
+    if named:
+        yield named
+        return
+    server = shutil.which("mariadbd") or shutil.which("mariadbd", path="/usr/sbin")
+    if server is None and not os.environ.get("CI"):
+        pytest.skip("no mariadbd on this machine (apt-get install mariadb-server)")
+    assert server is not None, "CI must have mariadbd"
+    with tempfile.TemporaryDirectory(prefix="simpul-mariadb-", ignore_cleanup_errors=True) as name:
+        yield from _run_mariadb(server, Path(name))
+
+
+def _run_mariadb(server: str, folder: Path) -> Iterator[str]:
+    as_user = ["--user=mysql"] if os.geteuid() == 0 else []
+    data, socket = folder / "data", folder / "server.sock"
+    if as_user:
+        shutil.chown(folder, "mysql")
+    subprocess.run(
+        ["mariadb-install-db", *as_user, f"--datadir={data}", "--auth-root-authentication-method=normal"],
+        check=True,
+        capture_output=True,
+    )
+    options = [f"--datadir={data}", f"--socket={socket}", "--skip-networking", f"--pid-file={folder / 'pid'}"]
+    process = subprocess.Popen([server, "--no-defaults", *as_user, *options], stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 60
+        ping = ["mariadb-admin", f"--socket={socket}", "--user=root", "ping"]
+        while subprocess.run(ping, check=False, capture_output=True).returncode:
+            assert process.poll() is None, "mariadbd ended"
+            assert time.monotonic() < deadline, "mariadbd does not answer"
+            time.sleep(0.1)
+        create = "CREATE DATABASE uji CHARACTER SET utf8mb4"
+        subprocess.run(["mariadb", f"--socket={socket}", "--user=root", "-e", create], check=True)
+        yield f"mysql+pymysql://root@localhost/uji?unix_socket={socket}&charset=utf8mb4"
+    finally:
+        process.terminate()
+        process.wait(30)

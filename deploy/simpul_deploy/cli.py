@@ -16,6 +16,7 @@ from simpul_deploy.errors import guarded
 from simpul_deploy.local import commands as local
 from simpul_processors import commands as processors
 from simpul_producers import commands as producers
+from simpul_producers.poller import commands as poller
 from simpul_schemas import regions_commands, schemas_commands
 from simpul_schemas.catalogue import catalogue_commands
 from simpul_schemas.settings import load_settings
@@ -40,6 +41,7 @@ app.command("down")(guarded(local.down))
 app.command("status")(guarded(local.status))
 app.command("demo")(guarded(demo.demo))
 app.command("import")(guarded(producers.import_))
+app.command("poll")(guarded(poller.poll))
 app.command("worker")(guarded(processors.worker))
 outbox.command("status")(guarded(producers.outbox_status))
 sink.command("run")(guarded(connectors.run))

@@ -2,13 +2,17 @@
 
     CallerError
     ├── MappingError            a mapping file is unknown, unreadable or says something that cannot be meant
-    └── TableError              a data file is not what the mapping says: not there, not text, no such column
+    ├── TableError              a data file is not what the mapping says: not there, not text, no such column
+    ├── PollError               a poll file cannot be read, or names a table or column that is not there
+    ├── CursorNotKept           the cursor column holds values that have no order to go on from
+    └── SweepRefused            more rows are gone than the poll file allows; nothing was withdrawn
     OutsideError
     ├── OutboxError             the outbox on disk cannot do its work
     │   ├── DiskFull            no room left; what was taken before is intact
     │   ├── OutboxNotWritable   no right to write there, or the folder cannot be made
     │   ├── OutboxDamaged       the file is no outbox, or is torn
     │   └── OutboxBusy          another process holds it longer than one waits
+    ├── DatabaseUnavailable     the database that is polled does not answer, or refuses
     ├── ReportNotWritable       the report of refused rows cannot be written
     ├── SenderRunning           another process is sending this outbox already
     └── SendFailed              the broker answers, but did not take a record, for a reason that is not the record's own
@@ -38,6 +42,51 @@ class TableError(CallerError):
     def __init__(self, file: str, message_id: str, message_en: str) -> None:
         super().__init__(f"Berkas {file}: {message_id}", f"File {file}: {message_en}")
         self.file = file
+
+
+class PollError(CallerError):
+    """A poll file cannot be read, or names a table or column that is not there."""
+
+    def __init__(self, file: str, message_id: str, message_en: str) -> None:
+        super().__init__(f"Berkas poll {file}: {message_id}", f"Poll file {file}: {message_en}")
+        self.file = file
+
+
+class CursorNotKept(CallerError):
+    """The cursor column holds values that have no order to go on from."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(
+            f"Kolom cursor berisi {kind}; pakai kolom waktu, nomor urut, atau teks.",
+            f"The cursor column holds {kind}; use a column of times, numbers or texts.",
+        )
+
+
+class SweepRefused(CallerError):
+    """More rows are gone than the poll file allows; nothing was withdrawn."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, name: str, missing: int, known: int) -> None:
+        super().__init__(
+            f"{name}: {missing} dari {known} baris hilang dari tabel; tidak ada yang ditarik. Bila memang dihapus, "
+            "jalankan sekali dengan --allow-missing.",
+            f"{name}: {missing} of {known} rows are gone from the table; nothing was withdrawn. If they were deleted "
+            "on purpose, run once with --allow-missing.",
+        )
+        self.missing = missing
+        self.known = known
+
+
+class DatabaseUnavailable(OutsideError):
+    """The database that is polled does not answer, or refuses; `address` is without its password."""
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(
+            f"Basis data {address} tidak dapat dibaca ({reason}); periksa alamat, kata sandi, dan hak baca.",
+            f"The database {address} cannot be read ({reason}); check address, password and the right to read.",
+        )
+        self.reason = reason
 
 
 class OutboxError(OutsideError):

@@ -7,7 +7,7 @@ taken while neither broker nor registry can be reached, and is still framed righ
 `sqlite_outbox` holds the adapter on disk, `testing` the twin in memory; `tests/contract/test_outbox.py` runs on both.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import IntEnum
@@ -69,6 +69,14 @@ class RefusedRow(NamedTuple):
     reason: str
 
 
+class Note(NamedTuple):
+    """What a source must remember as surely as its events: a value under scope and key; None takes it away."""
+
+    scope: str
+    key: str
+    value: bytes | None
+
+
 class Outbox(Protocol):
     """Keeps events from the moment they are taken until the broker has them."""
 
@@ -76,11 +84,20 @@ class Outbox(Protocol):
     def name(self) -> str:
         """What to call this outbox in a message: the path of its file."""
 
-    def add(self, rows: Sequence[OutboxRow], taken_at: int) -> int:
-        """Take events in their order, all or none, and return how many were new.
+    def add(self, rows: Sequence[OutboxRow], taken_at: int, notes: Sequence[Note] = ()) -> int:
+        """Take events in their order and the notes beside them, all or none, and return how many events were new.
 
         An event whose id is there already, in whatever state, adds nothing and changes nothing.
         """
+
+    def note(self, scope: str, key: str) -> bytes | None:
+        """Return what was noted; None where nothing was."""
+
+    def notes(self, scope: str, keys: Sequence[str]) -> Mapping[str, bytes]:
+        """Return what was noted under several keys, for those that are there."""
+
+    def note_keys(self, scope: str) -> Iterator[str]:
+        """Yield the keys of a scope."""
 
     def pending(self, limit: int, after_seq: int = 0) -> list[PendingRow]:
         """Return the first events that wait behind a place in the order, without taking them out."""

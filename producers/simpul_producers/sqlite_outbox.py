@@ -5,7 +5,7 @@ import shutil
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,12 +17,13 @@ from simpul_producers.errors import (
     OutboxNotWritable,
     SenderRunning,
 )
-from simpul_producers.outbox import Counts, OutboxRow, PendingRow, RefusedRow, State, next_revision
+from simpul_producers.outbox import Counts, Note, OutboxRow, PendingRow, RefusedRow, State, next_revision
+from simpul_producers.sqlite_notes import note_keys_after, read_notes, write_notes
 
 #: How long one waits for another process's transaction.
 _BUSY_TIMEOUT_SECONDS = 30.0
 _BUSY_PAUSE_SECONDS = 0.01
-_LAYOUT_VERSION = 1
+_LAYOUT_VERSION = 2
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _ROOM_BYTES = 1 << 20
 
@@ -47,6 +48,8 @@ CREATE TABLE IF NOT EXISTS events (
 CREATE INDEX IF NOT EXISTS events_pending ON events (seq) WHERE state = 0;
 CREATE INDEX IF NOT EXISTS events_refused ON events (seq) WHERE state = 2;
 CREATE INDEX IF NOT EXISTS events_by_subject ON events (subject, revision);
+CREATE TABLE IF NOT EXISTS notes (scope TEXT, key TEXT, value BLOB NOT NULL, PRIMARY KEY (scope, key))
+    STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS reserved (subject TEXT PRIMARY KEY, revision INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 """
 
@@ -121,14 +124,33 @@ class SqliteOutbox:
         """See `Outbox`."""
         return str(self._path)
 
-    def add(self, rows: Sequence[OutboxRow], taken_at: int) -> int:
+    def add(self, rows: Sequence[OutboxRow], taken_at: int, notes: Sequence[Note] = ()) -> int:
         """See `Outbox`."""
         with self._lock, self._explained(), self._transaction():
+            write_notes(self._connection, notes)
             ids = {text: self._schema_id(text) for text in {row.schema for row in rows}}
             cursor = self._connection.executemany(
                 _INSERT, ((*row[:7], ids[row.schema], row.body, taken_at) for row in rows)
             )
             return cursor.rowcount if rows else 0
+
+    def note(self, scope: str, key: str) -> bytes | None:
+        """See `Outbox`."""
+        return self.notes(scope, [key]).get(key)
+
+    def notes(self, scope: str, keys: Sequence[str]) -> Mapping[str, bytes]:
+        """See `Outbox`."""
+        with self._lock, self._explained():
+            return read_notes(self._connection, scope, keys)
+
+    def note_keys(self, scope: str) -> Iterator[str]:
+        """See `Outbox`."""
+        after: str | None = ""
+        while after is not None:
+            with self._lock, self._explained():
+                found = note_keys_after(self._connection, scope, after)
+            yield from found
+            after = found[-1] if found else None
 
     def pending(self, limit: int, after_seq: int = 0) -> list[PendingRow]:
         """See `Outbox`."""

@@ -1,13 +1,15 @@
 """Twins in memory of the outside things of this package: outbox and Kafka client. For tests of this and other code."""
 
+import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from simpul_producers.errors import SenderRunning
-from simpul_producers.outbox import Counts, OutboxRow, PendingRow, RefusedRow, State, next_revision
+from simpul_producers.outbox import Counts, Note, OutboxRow, PendingRow, RefusedRow, State, next_revision
+from simpul_producers.poller.source import Cursor, TableRow
 from simpul_producers.producer import Delivery, Failure, FailureKind
 from simpul_schemas.errors import BrokerUnavailable
 from simpul_schemas.log import Outgoing
@@ -28,6 +30,7 @@ class InMemoryOutbox:
 
     def __init__(self) -> None:
         self._kept: list[_Kept] = []
+        self._notes: dict[tuple[str, str], bytes] = {}
         self._ids: set[str] = set()
         self._revisions: dict[str, int] = {}
         self._sending = threading.Lock()
@@ -37,8 +40,13 @@ class InMemoryOutbox:
         """See `Outbox`."""
         return "(memory)"
 
-    def add(self, rows: Sequence[OutboxRow], taken_at: int) -> int:
+    def add(self, rows: Sequence[OutboxRow], taken_at: int, notes: Sequence[Note] = ()) -> int:
         """See `Outbox`."""
+        for scope, key, value in notes:
+            if value is None:
+                self._notes.pop((scope, key), None)
+            else:
+                self._notes[scope, key] = value
         before = len(self._kept)
         for row in rows:
             if row.event_id not in self._ids:
@@ -46,6 +54,18 @@ class InMemoryOutbox:
                 self._kept.append(_Kept(row, taken_at))
                 self._revisions[row.subject] = max(self.last_revision(row.subject), row.revision)
         return len(self._kept) - before
+
+    def note(self, scope: str, key: str) -> bytes | None:
+        """See `Outbox`."""
+        return self._notes.get((scope, key))
+
+    def notes(self, scope: str, keys: Sequence[str]) -> Mapping[str, bytes]:
+        """See `Outbox`."""
+        return {key: self._notes[scope, key] for key in keys if (scope, key) in self._notes}
+
+    def note_keys(self, scope: str) -> Iterator[str]:
+        """See `Outbox`."""
+        return iter(sorted(key for found, key in self._notes if found == scope))
 
     def pending(self, limit: int, after_seq: int = 0) -> list[PendingRow]:
         """See `Outbox`."""
@@ -122,6 +142,42 @@ class InMemoryOutbox:
         kept = self._kept[seq - 1] if 0 < seq <= len(self._kept) else None
         if kept is not None and kept.state is State.PENDING:
             kept.state, kept.reason, kept.settled_at = state, reason, settled_at
+
+
+class InMemoryTable:
+    """A table without a database; `rows` are its cells by column, which a test changes as it likes.
+
+    `key` and `cursor` name columns of theirs; an empty cursor is NULL. Cursors are compared as texts.
+    """
+
+    def __init__(self, columns: Sequence[str], key: Sequence[str], cursor: str) -> None:
+        self.columns = list(columns)
+        self.rows: list[dict[str, str]] = []
+        self._key = key
+        self._cursor = cursor
+
+    def behind(self, cursor: Cursor | None, rows: int) -> Cursor | None:
+        """See `TableSource`."""
+        if cursor is None or rows == 0:
+            return cursor
+        below = sorted((row[self._cursor] for row in self.rows if "" < row[self._cursor] < cursor), reverse=True)
+        return below[rows - 1] if len(below) >= rows else None
+
+    def changed(self, since: Cursor | None) -> Iterator[TableRow]:
+        """See `TableSource`."""
+        found = [row for row in map(self._row, self.rows) if row.cursor is not None]
+        return iter(sorted((row for row in found if since is None or row.cursor >= since), key=lambda row: row.cursor))
+
+    def everything(self) -> Iterator[TableRow]:
+        """See `TableSource`."""
+        return iter([self._row(row) for row in self.rows])
+
+    def close(self) -> None:
+        """See `TableSource`."""
+
+    def _row(self, cells: Mapping[str, str]) -> TableRow:
+        key = json.dumps([cells[name] for name in self._key], ensure_ascii=False)
+        return TableRow(key, cells[self._cursor] or None, {name: cells[name] for name in self.columns})
 
 
 #: Decides what becomes of a record: None is acknowledged.
