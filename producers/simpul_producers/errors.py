@@ -3,6 +3,7 @@
     CallerError
     ├── MappingError            a mapping file is unknown, unreadable or says something that cannot be meant
     ├── TableError              a data file is not what the mapping says: not there, not text, no such column
+    ├── RegionNotForTemplate    a template is asked for a region that is none, or is a kecamatan
     ├── PollError               a poll file cannot be read, or names a table or column that is not there
     ├── CursorNotKept           the cursor column holds values that have no order to go on from
     └── SweepRefused            more rows are gone than the poll file allows; nothing was withdrawn
@@ -14,6 +15,7 @@
     │   └── OutboxBusy          another process holds it longer than one waits
     ├── DatabaseUnavailable     the database that is polled does not answer, or refuses
     ├── ReportNotWritable       the report of refused rows cannot be written
+    ├── WorkbookNotWritable     a template or an answer cannot be written
     ├── SenderRunning           another process is sending this outbox already
     └── SendFailed              the broker answers, but did not take a record, for a reason that is not the record's own
 
@@ -89,6 +91,17 @@ class DatabaseUnavailable(OutsideError):
         self.reason = reason
 
 
+class RegionNotForTemplate(CallerError):
+    """A template is asked for a region that is none, or is a kecamatan; `region` is what was given."""
+
+    def __init__(self, region: str) -> None:
+        super().__init__(
+            f"Wilayah '{region}' bukan provinsi atau kabupaten/kota; tulis kode Kemendagri, misalnya 53.13.",
+            f"The region '{region}' is no province or kabupaten/kota; give Kemendagri's code, such as 53.13.",
+        )
+        self.region = region
+
+
 class OutboxError(OutsideError):
     """The outbox on disk cannot do its work; `path` is its file."""
 
@@ -136,6 +149,17 @@ class ReportNotWritable(OutsideError):
         super().__init__(
             f"Laporan {path} tidak dapat ditulis ({detail}); pilih tempat lain dengan --report, lalu impor ulang.",
             f"The report {path} cannot be written ({detail}); choose another place by --report, then import again.",
+        )
+        self.path = path
+
+
+class WorkbookNotWritable(OutsideError):
+    """A template or an answer cannot be written; what was taken into the outbox stays there."""
+
+    def __init__(self, path: Path, detail: str) -> None:
+        super().__init__(
+            f"Berkas {path} tidak dapat ditulis ({detail}); tutup berkas itu di Excel, atau pilih tempat lain.",
+            f"The file {path} cannot be written ({detail}); close it in Excel, or choose another place.",
         )
         self.path = path
 
