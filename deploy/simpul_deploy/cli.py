@@ -23,7 +23,7 @@ from simpul_schemas.catalogue import catalogue_commands
 from simpul_schemas.settings import load_settings
 
 #: Commands that bring a stack with them, or look after one, and so need none to connect to.
-_OWN_STACK = frozenset({"up", "down", "status", "demo", "regions"})
+_OWN_STACK = frozenset({"up", "down", "status", "demo", "regions", "views"})
 
 app = typer.Typer(
     name="simpul",
@@ -52,6 +52,7 @@ app.command("poll")(guarded(poller.poll))
 imports.command(import_group.TABLE, hidden=True)(guarded(producers.import_))
 imports.command("template")(guarded(template_command.import_template))
 app.command("worker")(guarded(processors.worker))
+app.command("views")(guarded(processors.views))
 outbox.command("status")(guarded(producers.outbox_status))
 sink.command("run")(guarded(connectors.run))
 sink.command("status")(guarded(connectors.status))
