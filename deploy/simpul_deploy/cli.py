@@ -14,6 +14,7 @@ from simpul_connectors import commands as connectors
 from simpul_deploy.demo import commands as demo
 from simpul_deploy.errors import guarded
 from simpul_deploy.local import commands as local
+from simpul_processors import alert_commands, quarantine_commands
 from simpul_processors import commands as processors
 from simpul_producers import commands as producers
 from simpul_producers import import_group, template_command
@@ -42,6 +43,8 @@ imports = typer.Typer(
 )
 schemas = typer.Typer(no_args_is_help=True, help="Kontrak: skema dan aturan. / The contract: schemas and rules.")
 regions = typer.Typer(no_args_is_help=True, help="Wilayah. / Regions.")
+quarantine = typer.Typer(no_args_is_help=True, help="Karantina: yang ditolak. / Quarantine: what was refused.")
+alerts = typer.Typer(no_args_is_help=True, help="Peringatan dini. / Early warnings.")
 outbox = typer.Typer(no_args_is_help=True, help="Kotak keluar. / The outbox.")
 
 app.command("up")(guarded(local.up))
@@ -66,6 +69,13 @@ app.add_typer(schemas, name="schemas")
 app.add_typer(regions, name="regions")
 app.add_typer(outbox, name="outbox")
 app.add_typer(sink, name="sink")
+quarantine.command("list")(guarded(quarantine_commands.quarantine_list))
+quarantine.command("show")(guarded(quarantine_commands.quarantine_show))
+quarantine.command("redrive")(guarded(quarantine_commands.quarantine_redrive))
+alerts.command("list")(guarded(alert_commands.alerts_list))
+alerts.command("lint")(guarded(alert_commands.alerts_lint))
+app.add_typer(quarantine, name="quarantine")
+app.add_typer(alerts, name="alerts")
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001  # typer calls it with the flag's value

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from simpul_schemas import topics
+from simpul_schemas.alerts import ALERT_SCHEMA
 from simpul_schemas.contract import EVENT_TYPES
 from simpul_schemas.figures import VIEW_SPECS
 from simpul_schemas.receipts import RECEIPT_SCHEMA
@@ -28,7 +29,7 @@ class ContractSchema:
 
 
 def contract_schemas() -> list[ContractSchema]:
-    """Return every schema of the contract once: of event types by their names, of each view its two, of receipts."""
+    """Return every schema of the contract once: event types by their names, two of each view, receipts, alerts."""
     provinces = load_regions().provinces()
     events = [
         ContractSchema(
@@ -53,6 +54,14 @@ def contract_schemas() -> list[ContractSchema]:
             ("figure", view.figure_schema, topics.view_topic(view.name)),
         )
     ]
+    # Of no one event type: it is made of figures.
+    alerts = ContractSchema(
+        "alert (topic)",
+        ALERT_SCHEMA,
+        (topics.value_subject(topics.ALERT_TOPIC),),
+        personal_allowed=False,
+        made_of=("", frozenset()),
+    )
     receipts = ContractSchema(
         "province (receipt)",
         RECEIPT_SCHEMA,
@@ -60,7 +69,7 @@ def contract_schemas() -> list[ContractSchema]:
         frozenset({"kid", "signature", "statement", "leaves"}),
         personal_allowed=False,
     )
-    return [*events, *figures, receipts]
+    return [*events, *figures, receipts, alerts]
 
 
 def schemas_by_subject() -> Mapping[str, str]:

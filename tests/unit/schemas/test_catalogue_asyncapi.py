@@ -9,17 +9,23 @@ import fastavro
 import pytest
 import yaml
 
-from simpul_processors import partial_stage
 from simpul_producers import sender
 from simpul_schemas.catalogue.asyncapi import AVRO_FORMAT, asyncapi_yaml
 from simpul_schemas.catalogue.examples import accepted_examples
 from simpul_schemas.contract import EVENT_TYPES
 from simpul_schemas.events.envelope import to_micros
 from simpul_schemas.figures import VIEW_SPECS
-from simpul_schemas.intake import Refused
 from simpul_schemas.log import Partition
+from simpul_schemas.quarantine import Origin, Refusal, refusal_record
 from simpul_schemas.regions import load_regions
-from simpul_schemas.topics import event_topic, partial_topic, quarantine_topic, receipt_topic, view_topic
+from simpul_schemas.topics import (
+    ALERT_TOPIC,
+    event_topic,
+    partial_topic,
+    quarantine_topic,
+    receipt_topic,
+    view_topic,
+)
 
 each_type = pytest.mark.parametrize("name", EVENT_TYPES)
 
@@ -71,10 +77,8 @@ def test_it_has_no_anchors_which_few_readers_follow(text: str) -> None:
 
 
 def test_every_topic_of_the_bus_is_an_address_of_a_channel(document: dict[str, Any]) -> None:
-    expected = {event_topic("{province}", name) for name in EVENT_TYPES} | {
-        quarantine_topic("{province}"),
-        receipt_topic("{province}"),
-    }
+    expected = {event_topic("{province}", name) for name in EVENT_TYPES}
+    expected |= {quarantine_topic("{province}"), receipt_topic("{province}"), ALERT_TOPIC}
     expected |= {topic(view) for view in VIEW_SPECS for topic in (partial_topic, view_topic)}
     assert {channel["address"] for channel in document["channels"].values()} == expected
 
@@ -105,7 +109,7 @@ def test_a_message_carries_the_schema_of_its_type_as_the_registry_has_it(documen
 
 def test_every_payload_is_a_schema_that_avro_takes(document: dict[str, Any]) -> None:
     payloads = [found["payload"] for found in document["components"]["messages"].values() if "payload" in found]
-    assert len(payloads) == len(EVENT_TYPES) + 2 * len(VIEW_SPECS) + 1  # receipts
+    assert len(payloads) == len(EVENT_TYPES) + 2 * len(VIEW_SPECS) + 2  # receipts and alerts
     for payload in payloads:
         fastavro.parse_schema(payload["schema"])
 
@@ -154,6 +158,7 @@ def test_the_headers_of_an_example_are_those_that_the_sender_gives(document: dic
 
 
 def test_the_headers_in_quarantine_are_those_that_the_fold_gives(document: dict[str, Any]) -> None:
-    refused = Refused(Partition("simpul.73.report.v1", 0), 5, b"key", b"value", ("record.truncated",))
+    origin = Origin(Partition("simpul.73.report.v1", 0), 5)
+    refused = Refusal(origin, ("record.truncated",), b"key", b"value", 1_700_000_000_000_000)
     declared = document["components"]["schemas"]["quarantineHeaders"]["properties"]
-    assert list(declared) == [key for key, _ in partial_stage._quarantined(refused).headers]
+    assert list(declared) == [key for key, _ in refusal_record(refused).headers]
