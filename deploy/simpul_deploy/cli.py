@@ -16,6 +16,7 @@ from simpul_deploy.errors import guarded
 from simpul_deploy.local import commands as local
 from simpul_processors import commands as processors
 from simpul_producers import commands as producers
+from simpul_producers import import_group, template_command
 from simpul_schemas import regions_commands, schemas_commands
 from simpul_schemas.catalogue import catalogue_commands
 from simpul_schemas.settings import load_settings
@@ -31,6 +32,13 @@ app = typer.Typer(
     epilog="Contoh / examples: simpul demo | simpul up | simpul import pilpres2024_tps tps.csv.gz",
 )
 sink = typer.Typer(no_args_is_help=True, help="Basis data kementerian. / Ministry databases.")
+imports = typer.Typer(
+    cls=import_group.ImportGroup,
+    no_args_is_help=True,
+    help="Impor tabel dan templat Excel. / Import of tables and Excel templates.",
+    epilog="Contoh / examples: simpul import pilpres2024_tps tps.csv.gz | simpul import template aid_handover "
+    "--region 53.13 | simpul import bast.xlsx | simpul import table --help",
+)
 schemas = typer.Typer(no_args_is_help=True, help="Kontrak: skema dan aturan. / The contract: schemas and rules.")
 regions = typer.Typer(no_args_is_help=True, help="Wilayah. / Regions.")
 outbox = typer.Typer(no_args_is_help=True, help="Kotak keluar. / The outbox.")
@@ -39,7 +47,8 @@ app.command("up")(guarded(local.up))
 app.command("down")(guarded(local.down))
 app.command("status")(guarded(local.status))
 app.command("demo")(guarded(demo.demo))
-app.command("import")(guarded(producers.import_))
+imports.command(import_group.TABLE, hidden=True)(guarded(producers.import_))
+imports.command("template")(guarded(template_command.import_template))
 app.command("worker")(guarded(processors.worker))
 outbox.command("status")(guarded(producers.outbox_status))
 sink.command("run")(guarded(connectors.run))
@@ -49,6 +58,7 @@ schemas.command("push")(guarded(schemas_commands.push))
 schemas.command("docs")(guarded(catalogue_commands.docs))
 regions.command("resolve")(guarded(regions_commands.regions_resolve))
 regions.command("list")(guarded(regions_commands.regions_list))
+app.add_typer(imports, name="import")
 app.add_typer(schemas, name="schemas")
 app.add_typer(regions, name="regions")
 app.add_typer(outbox, name="outbox")

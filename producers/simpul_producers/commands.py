@@ -9,7 +9,7 @@ import logging
 import sys
 import time
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,10 +18,12 @@ import typer
 from rich.progress import Progress as ProgressBar
 from rich.progress import TaskID
 
-from simpul_producers.errors import OutboxError
+from simpul_producers.errors import MappingError, OutboxError
+from simpul_producers.imports.filled_run import FilledRun
 from simpul_producers.imports.mapping import load_mapping
 from simpul_producers.imports.refusals import RefusalReport
 from simpul_producers.imports.run import Importer, ImportResult, Progress
+from simpul_producers.imports.workbook import is_workbook
 from simpul_producers.kafka_producer import kafka_producer_factory
 from simpul_producers.outbox import Outbox
 from simpul_producers.sender import DrainResult, Sender
@@ -53,6 +55,7 @@ class ImportOutcome:
     report: RefusalReport
     drained: DrainResult | None = None
     outbox: dict[str, int] | None = None
+    answers: list[Path] = field(default_factory=list)
     error: SimpulError | None = None
 
     def document(self) -> dict[str, Any]:
@@ -72,6 +75,7 @@ class ImportOutcome:
             "report": str(self.report.path) if self.report.path else None,
             "sent": asdict(self.drained) if self.drained else None,
             "outbox": self.outbox,
+            "answers": [str(path) for path in self.answers],
             "error": {"id": self.error.message_id, "en": self.error.message_en} if self.error else None,
         }
 
@@ -84,8 +88,17 @@ class ImportOutcome:
 
 
 def import_(  # noqa: PLR0913, PLR0917  # typer makes an option of each argument
-    mapping: Annotated[str, typer.Argument(help="Nama pemetaan atau berkas YAML. / Name of a mapping, or YAML file.")],
-    files: Annotated[list[Path], typer.Argument(help="Berkas CSV, boleh .gz. / CSV files, may be .gz.")],
+    mapping: Annotated[
+        str,
+        typer.Argument(
+            help="Nama pemetaan, berkas YAML, atau templat Excel yang sudah diisi. / "
+            "Name of a mapping, YAML file, or a filled Excel template."
+        ),
+    ],
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Berkas CSV (boleh .gz) atau XLSX. / CSV files (may be .gz), or XLSX.", show_default=False),
+    ] = None,
     json_output: Json = False,  # noqa: FBT002  # an option of the command line
     report: Annotated[
         Path | None, typer.Option(help="Laporan baris yang ditolak (JSON Lines). / Report of refused rows.")
@@ -96,6 +109,10 @@ def import_(  # noqa: PLR0913, PLR0917  # typer makes an option of each argument
     no_send: Annotated[  # noqa: FBT002  # an option of the command line
         bool, typer.Option("--no-send", help="Simpan di kotak keluar saja. / Leave events in the outbox.")
     ] = False,
+    answer: Annotated[
+        Path | None,
+        typer.Option(help="Jawaban untuk templat yang diisi, sel salah ditandai. / Answer, with bad cells marked."),
+    ] = None,
 ) -> None:
     """Impor tabel ke bus: periksa, simpan, kirim. / Import tables: check, take, send.
 
@@ -103,15 +120,21 @@ def import_(  # noqa: PLR0913, PLR0917  # typer makes an option of each argument
     answers (events are safe in the outbox).
     """
     settings = load_settings()
-    spec = load_mapping(mapping)
+    filled = [Path(mapping), *(files or [])] if is_workbook(Path(mapping)) else []
+    files = filled or files or []
+    if not files:
+        raise MappingError(mapping, "", "sebut juga berkas yang diimpor.", "name the file to import as well.")
+    spec = None if filled else load_mapping(mapping)
     with ExitStack() as stack:
         refusals = stack.enter_context(RefusalReport(report or _report_path(settings, mapping)))
         outbox = None if dry_run else _open_outbox(settings, stack)
-        importer = Importer(spec, mapping, outbox, refusals, now_micros)
+        forms = FilledRun(outbox, refusals, now_micros, answer)
+        importer = forms if spec is None else Importer(spec, mapping, outbox, refusals, now_micros)
         # Every file is looked at before the first row is taken: a wrong third file is not found after an hour.
         for path in files:
             importer.check(path)
         outcome = ImportOutcome(mapping, [str(path) for path in files], dry_run, ImportResult(), refusals)
+        outcome.answers = forms.answers
         try:
             _run(importer, files, outcome)
             if outbox is not None and not no_send:
@@ -152,7 +175,7 @@ def _report_path(settings: Settings, mapping: str) -> Path:
     return settings.data_dir / "refusals" / f"{Path(mapping).stem}-{stamp}.jsonl"
 
 
-def _run(importer: Importer, files: list[Path], outcome: ImportOutcome) -> None:
+def _run(importer: Importer | FilledRun, files: list[Path], outcome: ImportOutcome) -> None:
     with progress_bar() as bar:
         for path in files:
             importer.run(path, outcome.result, _reporter(bar, bar.add_task(path.name, total=1.0), path.name))

@@ -2,6 +2,7 @@
 
     CallerError
     ├── MappingError            a mapping file is unknown, unreadable or says something that cannot be meant
+    ├── RegionNotForTemplate    a template is asked for a region that is none, or is a kecamatan
     └── TableError              a data file is not what the mapping says: not there, not text, no such column
     OutsideError
     ├── OutboxError             the outbox on disk cannot do its work
@@ -10,6 +11,7 @@
     │   ├── OutboxDamaged       the file is no outbox, or is torn
     │   └── OutboxBusy          another process holds it longer than one waits
     ├── ReportNotWritable       the report of refused rows cannot be written
+    ├── WorkbookNotWritable     a template or an answer cannot be written
     ├── SenderRunning           another process is sending this outbox already
     └── SendFailed              the broker answers, but did not take a record, for a reason that is not the record's own
 
@@ -38,6 +40,17 @@ class TableError(CallerError):
     def __init__(self, file: str, message_id: str, message_en: str) -> None:
         super().__init__(f"Berkas {file}: {message_id}", f"File {file}: {message_en}")
         self.file = file
+
+
+class RegionNotForTemplate(CallerError):
+    """A template is asked for a region that is none, or is a kecamatan; `region` is what was given."""
+
+    def __init__(self, region: str) -> None:
+        super().__init__(
+            f"Wilayah '{region}' bukan provinsi atau kabupaten/kota; tulis kode Kemendagri, misalnya 53.13.",
+            f"The region '{region}' is no province or kabupaten/kota; give Kemendagri's code, such as 53.13.",
+        )
+        self.region = region
 
 
 class OutboxError(OutsideError):
@@ -87,6 +100,17 @@ class ReportNotWritable(OutsideError):
         super().__init__(
             f"Laporan {path} tidak dapat ditulis ({detail}); pilih tempat lain dengan --report, lalu impor ulang.",
             f"The report {path} cannot be written ({detail}); choose another place by --report, then import again.",
+        )
+        self.path = path
+
+
+class WorkbookNotWritable(OutsideError):
+    """A template or an answer cannot be written; what was taken into the outbox stays there."""
+
+    def __init__(self, path: Path, detail: str) -> None:
+        super().__init__(
+            f"Berkas {path} tidak dapat ditulis ({detail}); tutup berkas itu di Excel, atau pilih tempat lain.",
+            f"The file {path} cannot be written ({detail}); close it in Excel, or choose another place.",
         )
         self.path = path
 

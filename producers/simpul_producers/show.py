@@ -30,6 +30,12 @@ def show_import(outcome: Mapping[str, Any]) -> None:
         out.print(_refusal_table(outcome))
     if outcome["report"]:
         err.print(f"Laporan lengkap / full report: {escape(outcome['report'])}", highlight=False)
+    for answer in outcome["answers"]:
+        err.print(
+            f"Sel yang salah ditandai di {escape(answer)}; perbaiki, lalu impor berkas itu. / "
+            "The bad cells are marked there; mend them, then import that file.",
+            highlight=False,
+        )
     sent = outcome["sent"]
     if sent is not None:
         for topic, reason in sent["blocked"].items():

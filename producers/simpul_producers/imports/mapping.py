@@ -1,7 +1,7 @@
 r"""What a mapping file says: how the columns of somebody's table become the fields of an event.
 
     event_type: participation
-    table:  {encoding: utf-8, delimiter: ","}
+    table:  {encoding: utf-8, delimiter: ","} for a CSV, {sheet: TPS} for a workbook
     parts:  name: {column: ..., pattern: '^(\d{2})-'}           the first group of the pattern, or the row is refused
     times:  name: {column: ..., format: '%Y-%m-%d', timezone: Asia/Jakarta}
     fields: name: {column: ...} or {template: 'tps:{part}'} or {constant: ...} or {time: name}
@@ -37,6 +37,8 @@ class TableSpec(_Strict):
 
     encoding: str = "utf-8"
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    #: Of a workbook; empty is its first sheet that is visible.
+    sheet: str = ""
 
     @model_validator(mode="after")
     def _check(self) -> "TableSpec":

@@ -15,6 +15,7 @@ from simpul_producers.imports.convert import Cells, RowMapper, Unmappable, check
 from simpul_producers.imports.mapping import MappingSpec
 from simpul_producers.imports.refusals import Finding, RefusalReport, from_finding, from_rules
 from simpul_producers.imports.tables import MalformedRow, Table, open_table
+from simpul_producers.imports.workbook import WorkbookTable
 from simpul_producers.outbox import Outbox, OutboxRow
 from simpul_schemas.contract import event_type
 
@@ -90,7 +91,7 @@ class Importer:
             if progress is not None:
                 progress(result.rows_read - read_before, 1.0)
 
-    def _bind(self, table: Table, path: Path) -> RowMapper:
+    def _bind(self, table: Table | WorkbookTable, path: Path) -> RowMapper:
         return compile_mapping(self._spec, self._event_type, table.header, self._mapping_name, path.name)
 
     def _finish(self, batch: "_Batch", result: ImportResult) -> "_Batch":

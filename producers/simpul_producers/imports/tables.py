@@ -10,13 +10,14 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TypeAlias, cast
 
 from simpul_producers.errors import TableError
 from simpul_producers.imports.mapping import TableSpec
+from simpul_producers.imports.workbook import WorkbookTable, is_workbook, read_cells
 from simpul_schemas.rules import Text
 
 #: A line longer than this is no line of a table.
@@ -133,9 +134,13 @@ def _is_undecoded(line: str) -> bool:
 
 
 @contextmanager
-def open_table(path: Path, spec: TableSpec) -> Iterator[Table]:
+def open_table(path: Path, spec: TableSpec) -> Iterator[Table | WorkbookTable]:
     """Open a table, or raise `TableError` that says what the file is instead."""
     file = path.name
+    if is_workbook(path):
+        with closing(read_cells(path, spec.sheet)) as cells:
+            yield WorkbookTable(file, cells, MalformedRow)
+        return
     try:
         raw = path.open("rb")
     except OSError as error:
@@ -161,8 +166,8 @@ def _unpacked(path: Path, raw: BinaryIO) -> io.BufferedReader:
     if magic == _ZIP_MAGIC:
         raise TableError(
             path.name,
-            "adalah buku kerja Excel atau arsip zip; simpan sebagai CSV UTF-8 dulu.",
-            "it is an Excel workbook or a zip archive; save it as CSV UTF-8 first.",
+            "adalah buku kerja Excel atau arsip zip; beri nama .xlsx, atau simpan sebagai CSV UTF-8 dulu.",
+            "it is an Excel workbook or a zip archive; name it .xlsx, or save it as CSV UTF-8 first.",
         )
     return cast("io.BufferedReader", raw)
 
