@@ -69,7 +69,7 @@ def read_cell(column: Column, cell: Cell, zone: ZoneInfo, *, is_key: bool) -> An
     A moment carries its zone, a day is a text in ISO 8601. `is_key` asks for a text where a number would be taken.
     """
     if isinstance(cell, Unreadable):
-        raise CellFault("import.cell_error" if cell.kind == "e" else "import.formula_without_value")
+        raise CellFault("cell.error" if cell.kind == "e" else "cell.formula_without_value")
     if column.kind in {"whole", "scaled", "number"}:
         return _number(column, cell)
     if column.kind in {"day", "moment"}:
@@ -88,28 +88,28 @@ def read_region(cell: Cell, scope: str) -> str:
     """Return the code of a region: `73.71.01`, the same with its name, or a name inside the scope; or `CellFault`."""
     if not isinstance(cell, str):
         # 53.10 as a number is 53.1: nobody knows what was typed.
-        raise CellFault("import.number_not_text" if isinstance(cell, int | float) else "import.region_unreadable")
+        raise CellFault("cell.number_not_text" if isinstance(cell, int | float) else "cell.region_unreadable")
     table, text = load_regions(), " ".join(cell.split())
     match = _CODE.fullmatch(text)
     if match:
         region = table.get(match[1])
         if region is None or (match[2] and match[2].casefold() != region.name.casefold()):
-            raise CellFault("import.region_unreadable")
+            raise CellFault("cell.region_unreadable")
         code = region.code
     else:
         near = [each for each in (*table.children(scope), table.get(scope)) if each is not None]
         found = [each.code for each in near if each.name.casefold() == text.casefold()] if scope else []
         if len(found) != 1:
-            raise CellFault("import.region_unreadable")
+            raise CellFault("cell.region_unreadable")
         code = found[0]
     if scope and code != scope and not code.startswith(f"{scope}."):
-        raise CellFault("import.region_outside_template")
+        raise CellFault("cell.region_outside_template")
     return code
 
 
 def _check_code(number: float, *, is_key: bool) -> None:
     if is_key or abs(number) >= _EXACT_LIMIT or number != int(number):
-        raise CellFault("import.number_not_text")
+        raise CellFault("cell.number_not_text")
 
 
 def _choice(column: Column, text: str) -> str:
@@ -124,7 +124,7 @@ def _number(column: Column, cell: Cell) -> int | float:
     if column.kind == "number":
         return float(scaled)
     if scaled != scaled.to_integral_value():
-        raise CellFault("import.number_too_fine" if column.scale > 1 else "import.not_a_number")
+        raise CellFault("cell.number_too_fine" if column.scale > 1 else "import.not_a_number")
     number = int(scaled)
     if not -column.limit <= number < column.limit:
         raise CellFault("import.number_too_large")
@@ -150,7 +150,7 @@ def _moment(column: Column, cell: Cell, zone: ZoneInfo) -> str | datetime:
     day, clock = _day_and_clock(cell)
     if column.kind == "day":
         if clock not in {None, time()}:
-            raise CellFault("import.date_unreadable")
+            raise CellFault("cell.date_unreadable")
         return day.isoformat()
     return datetime.combine(day, clock or time(), zone)
 
@@ -162,12 +162,12 @@ def _day_and_clock(cell: Cell) -> tuple[date, time | None]:
         return cell, None
     if not isinstance(cell, str):
         # A bare number may be a day of either of Excel's two calendars.
-        raise CellFault("import.date_unreadable")
+        raise CellFault("cell.date_unreadable")
     words = cell.strip().casefold().replace("t", " ") if _ISO_DAY.match(cell.strip()) else cell.strip().casefold()
     try:
         return _written_day(words)
     except ValueError as error:
-        raise CellFault("import.date_unreadable") from error
+        raise CellFault("cell.date_unreadable") from error
 
 
 def _written_day(text: str) -> tuple[date, time | None]:

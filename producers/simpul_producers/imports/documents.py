@@ -187,7 +187,7 @@ class _Reader:
             for column in self._form.columns:
                 cell = cells.get(column.name, "")
                 if not column.in_rows and not is_blank(cell) and cell != first.get(column.name, ""):
-                    self._document.refuse(number, column.name, "import.rows_differ")
+                    self._document.refuse(number, column.name, "cell.rows_differ")
 
 
 def zone_of(region: str) -> ZoneInfo:

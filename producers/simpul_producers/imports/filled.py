@@ -207,7 +207,7 @@ class FilledImporter:
         subject = form.facts.subject(values)
         if seen.setdefault(subject, row) != row:
             for name in form.facts.key:
-                document.refuse(row, name, "import.document_twice")
+                document.refuse(row, name, "cell.document_twice")
             return None
         payload = {name: value for name, value in values.items() if name in kind.model.model_fields}
         envelope = {
@@ -230,7 +230,7 @@ class FilledImporter:
         for rule in kind.rules.broken_rules(judge(kind, record, now)):
             document.add_rule(rule, suspects(form, document, record, rule, now))
         if moment is None and not document.refused:
-            document.refuse(row, form.facts.occurred, "import.date_unreadable")
+            document.refuse(row, form.facts.occurred, "cell.date_unreadable")
         return None if document.refused else record
 
     def _fate(self, form: Form, document: Document, record: dict[str, Any]) -> Fate:

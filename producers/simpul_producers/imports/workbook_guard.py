@@ -334,7 +334,10 @@ class _OdsWalk(_Walk):
 
 
 def _times(attributes: dict[str, str], what: str) -> int:
-    return int(next((value for key, value in attributes.items() if key.endswith(f"number-{what}-repeated")), 1))
+    times = int(next((value for key, value in attributes.items() if key.endswith(f"number-{what}-repeated")), 1))
+    if times < 1:
+        raise Refused("broken", f"repeated {times} times")
+    return times
 
 
 def _column_number(letters: str) -> int:

@@ -12,6 +12,7 @@ import. Where the system can limit memory, it is limited before the first byte i
 """
 
 import json
+import math
 import sys
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -96,11 +97,11 @@ def _is_visible(sheet: Any) -> bool:  # noqa: ANN401  # calamine's metadata, a t
 
 def _wanted(sheets: list[Any], which: str) -> set[str]:
     tables = [sheet for sheet in sheets if str(sheet.typ).rpartition(".")[2] == "WorkSheet"]
-    if which == ALL:
-        return {sheet.name for sheet in tables}
     shown = [sheet.name for sheet in tables if _is_visible(sheet)]
     if not shown:
         raise Refused("no_sheet")
+    if which == ALL:
+        return {sheet.name for sheet in tables}
     if which == FIRST:
         return {shown[0]}
     if which not in {sheet.name for sheet in tables}:
@@ -146,7 +147,8 @@ def _plain(value: object) -> Any:  # noqa: ANN401  # a JSON value
             raise Refused("cell_too_long", str(len(value)))
         return value
     if isinstance(value, bool | int | float):
-        return value
+        # No spreadsheet holds these; somebody wrote the file by hand.
+        return value if math.isfinite(value) else {"e": "#NUM!"}
     if isinstance(value, datetime):
         return {"m": _to_second(value).isoformat()}
     if isinstance(value, date):

@@ -136,54 +136,54 @@ _IMPORT: Mapping[str, Code] = MappingProxyType(
 #: Codes of a cell of a workbook, before it is part of an event.
 _WORKBOOK: Mapping[str, Code] = MappingProxyType(
     {
-        "import.cell_error": Code(
+        "cell.error": Code(
             Text("Sel berisi galat Excel.", "The cell holds an error of Excel."),
             Text("Perbaiki rumusnya, atau ketik nilainya.", "Mend the formula, or type the value."),
         ),
-        "import.formula_without_value": Code(
+        "cell.formula_without_value": Code(
             Text("Rumus di sel ini tidak menyimpan hasil.", "The formula in this cell has no stored result."),
             Text("Ketik nilainya, atau simpan ulang di Excel.", "Type the value, or save it anew in Excel."),
         ),
-        "import.number_not_text": Code(
+        "cell.number_not_text": Code(
             Text(
                 "Kode atau nomor ini tersimpan sebagai angka; nol di depan atau digit terakhir bisa hilang.",
                 "This code is stored as a number, which may have lost leading zeros or last digits.",
             ),
             Text("Format sel sebagai Teks, lalu ketik ulang.", "Format the cell as Text, then type it again."),
         ),
-        "import.number_too_fine": Code(
+        "cell.number_too_fine": Code(
             Text("Terlalu banyak angka di belakang koma.", "Too many digits behind the decimal comma."),
             Text(
                 "Uang dan persen paling banyak dua angka, jumlah barang tiga.",
                 "Money and percent have at most two, quantities three.",
             ),
         ),
-        "import.date_unreadable": Code(
+        "cell.date_unreadable": Code(
             Text("Tanggal tidak terbaca.", "The date cannot be read."),
             Text("Tulis 17/05/2024, atau 17/05/2024 10:30.", "Write 17/05/2024, or 17/05/2024 10:30."),
         ),
-        "import.region_unreadable": Code(
+        "cell.region_unreadable": Code(
             Text("Wilayah tidak dikenali.", "The region is not known."),
             Text(
                 "Pilih dari daftar, atau tulis kode Kemendagri, misalnya 73.71.01.",
                 "Choose from the list, or write Kemendagri's code, such as 73.71.01.",
             ),
         ),
-        "import.region_outside_template": Code(
+        "cell.region_outside_template": Code(
             Text("Wilayah di luar daerah templat ini.", "The region lies outside the area of this template."),
             Text(
                 "Pilih dari daftar; untuk daerah lain, buat templat lain.",
                 "Choose from the list; make another template for another area.",
             ),
         ),
-        "import.rows_differ": Code(
+        "cell.rows_differ": Code(
             Text(
                 "Baris-baris satu dokumen berbeda isinya di kolom ini.",
                 "The rows of one document say different things in this column.",
             ),
             Text("Kosongkan, atau samakan dengan baris pertamanya.", "Leave it empty, or as in the first row."),
         ),
-        "import.document_twice": Code(
+        "cell.document_twice": Code(
             Text("Dokumen ini sudah ada di baris lain.", "This document is in another row already."),
             Text("Hapus salah satunya, atau perbaiki nomornya.", "Delete one of them, or correct the number."),
         ),

@@ -35,6 +35,7 @@ _GROUPS: Mapping[str, Text] = MappingProxyType(
         "region": Text("Wilayah", "Region"),
         "event": Text("Bentuk peristiwa", "Shape of an event"),
         "import": Text("Impor berkas", "Import of files"),
+        "cell": Text("Sel buku kerja", "Cells of workbooks"),
         "record": Text("Catatan di topik", "Record on a topic"),
         "schema": Text("Skema", "Schema"),
         "compat": Text("Perubahan skema", "Change of a schema"),

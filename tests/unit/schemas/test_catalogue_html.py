@@ -202,7 +202,7 @@ def test_the_page_of_a_view_names_dimensions_measures_rates_and_coverage(parsed:
 
 def _codes_in_source() -> set[str]:
     """Return every text constant in the packages that looks like a code."""
-    shape = re.compile(r"(record|event|import|envelope|region|schema|compat)\.[a-z_]+")
+    shape = re.compile(r"(record|event|import|cell|envelope|region|schema|compat)\.[a-z_]+")
     found = set()
     for path in ROOT.glob("*/simpul_*/**/*.py"):
         if "catalogue" not in path.parts:
