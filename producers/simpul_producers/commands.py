@@ -114,7 +114,7 @@ def import_(  # noqa: PLR0913, PLR0917  # typer makes an option of each argument
         typer.Option(help="Jawaban untuk templat yang diisi, sel salah ditandai. / Answer, with bad cells marked."),
     ] = None,
 ) -> None:
-    """Impor tabel ke bus: periksa, simpan, kirim. / Import tables: check, take, send.
+    """Impor tabel atau templat Excel ke bus: periksa, simpan, kirim. / Import tables or templates: check, take, send.
 
     Exits with 0 where all rows were accepted, 1 where some were refused, 2 for a wrong file or mapping, 3 where nobody
     answers (events are safe in the outbox).

@@ -69,7 +69,7 @@ def read_cell(column: Column, cell: Cell, zone: ZoneInfo, *, is_key: bool) -> An
     A moment carries its zone, a day is a text in ISO 8601. `is_key` asks for a text where a number would be taken.
     """
     if isinstance(cell, Unreadable):
-        raise CellFault("cell.error" if cell.kind == "e" else "cell.formula_without_value")
+        raise _no_value(cell)
     if column.kind in {"whole", "scaled", "number"}:
         return _number(column, cell)
     if column.kind in {"day", "moment"}:
@@ -86,6 +86,8 @@ def read_cell(column: Column, cell: Cell, zone: ZoneInfo, *, is_key: bool) -> An
 
 def read_region(cell: Cell, scope: str) -> str:
     """Return the code of a region: `73.71.01`, the same with its name, or a name inside the scope; or `CellFault`."""
+    if isinstance(cell, Unreadable):
+        raise _no_value(cell)
     if not isinstance(cell, str):
         # 53.10 as a number is 53.1: nobody knows what was typed.
         raise CellFault("cell.number_not_text" if isinstance(cell, int | float) else "cell.region_unreadable")
@@ -105,6 +107,10 @@ def read_region(cell: Cell, scope: str) -> str:
     if scope and code != scope and not code.startswith(f"{scope}."):
         raise CellFault("cell.region_outside_template")
     return code
+
+
+def _no_value(cell: Unreadable) -> CellFault:
+    return CellFault("cell.error" if cell.kind == "e" else "cell.formula_without_value")
 
 
 def _check_code(number: float, *, is_key: bool) -> None:

@@ -224,10 +224,12 @@ def read(path: Path, which: str = ALL) -> str:
         for _ in read_cells(path, which):
             pass
     except TableError as error:
-        assert path.name in error.message_id
-        assert path.name in error.message_en
-        return error.message_id
-    return "rows"
+        said = error
+    else:
+        return "rows"
+    assert path.name in said.message_id
+    assert path.name in said.message_en
+    return said.message_id
 
 
 #: A new program begins with the high-water mark of the one that started it, so a small one starts and measures it.
