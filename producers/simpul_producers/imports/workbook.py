@@ -20,6 +20,7 @@ from typing import IO, Any, TypeAlias
 
 from simpul_producers.errors import TableError
 from simpul_producers.imports import workbook_guard
+from simpul_producers.imports.workbook_guard import column_letters
 from simpul_producers.imports.workbook_process import ALL, FIRST
 from simpul_schemas.rules import Text
 
@@ -223,15 +224,6 @@ def cell_text(cell: Cell) -> str:
         case Unreadable():
             text = f"={cell.text}" if cell.kind == "f" else cell.text
     return text
-
-
-def column_letters(column: int) -> str:
-    """Return the letters of a column, counted from 1: 27 is AA."""
-    letters = ""
-    while column:
-        column, rest = divmod(column - 1, 26)
-        letters = chr(ord("A") + rest) + letters
-    return letters
 
 
 class WorkbookTable:

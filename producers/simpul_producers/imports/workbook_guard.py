@@ -129,16 +129,21 @@ def _inflated_size(raw: IO[bytes], member: zipfile.ZipInfo, limit: int) -> int:
 
 
 def _guard_xlsx(archive: zipfile.ZipFile, names: set[str]) -> dict[str, Extent]:
+    sheets = {member: sheet for sheet, member in _sheet_members(archive)}
     lengths: array[int] = array("I")
     by_member: dict[str, Extent] = {}
     # Shared texts first: what a cell costs depends on them. Any member may be a sheet, whatever it is called.
     for name in sorted(names, key=lambda name: "sharedstrings" not in name.casefold()):
         if name.casefold().endswith((".xml", ".rels", ".vml")) or _looks_like_xml(archive, name):
-            walk = _XlsxWalk(lengths)
-            _walk(archive, name, walk)
+            walk, member = _XlsxWalk(lengths), name.lstrip("/").casefold()
+            try:
+                _walk(archive, name, walk)
+            except Refused as refused:
+                where = f"{sheets.get(member, name)[:40]}!{walk.place}" if walk.root == "worksheet" else ""
+                raise Refused(refused.reason, ", ".join(filter(None, (where, refused.detail)))) from refused
             if walk.root == "worksheet":
-                by_member[name.lstrip("/").casefold()] = walk.extent
-    return {sheet: by_member[member] for sheet, member in _sheet_members(archive) if member in by_member}
+                by_member[member] = walk.extent
+    return {sheet: by_member[member] for member, sheet in sheets.items() if member in by_member}
 
 
 def _looks_like_xml(archive: zipfile.ZipFile, name: str) -> bool:
@@ -236,6 +241,11 @@ class _XlsxWalk(_Walk):
         self._size = 0
         self._value: list[str] = []
         self._formula: list[str] | None = None
+
+    @property
+    def place(self) -> str:
+        """The cell that is being walked, as a spreadsheet calls it."""
+        return f"{column_letters(self._column)}{self._row}"
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if self.root == "worksheet":
@@ -345,3 +355,12 @@ def _column_number(letters: str) -> int:
     for letter in letters:
         number = number * 26 + ord(letter) - ord("A") + 1
     return number
+
+
+def column_letters(column: int) -> str:
+    """Return the letters of a column, counted from 1: 27 is AA."""
+    letters = ""
+    while column:
+        column, rest = divmod(column - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return letters

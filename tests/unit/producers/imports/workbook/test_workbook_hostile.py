@@ -267,6 +267,14 @@ def test_strange_files_end_in_rows_or_a_clear_error_and_write_nothing(tmp_path: 
     assert not Path("/tmp/keluar.txt").exists()
 
 
+def test_the_sheet_and_cell_at_fault_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "isian.xlsx"
+    path.write_bytes(REFUSED["inline text over a megabyte"]())
+    assert "Sheet!A1" in read(path)
+    path.write_bytes(REFUSED["one cell at the far end"]())
+    assert "Sheet!XFD1048576" in read(path)
+
+
 def test_an_ods_is_read_like_a_workbook_of_excel(tmp_path: Path) -> None:
     path = tmp_path / "isian.ods"
     path.write_bytes(ods_cells(2, 3))
