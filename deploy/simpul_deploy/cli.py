@@ -15,6 +15,7 @@ from simpul_deploy.demo import commands as demo
 from simpul_deploy.errors import guarded
 from simpul_deploy.local import commands as local
 from simpul_processors import commands as processors
+from simpul_processors import quarantine_commands
 from simpul_producers import commands as producers
 from simpul_schemas import regions_commands, schemas_commands
 from simpul_schemas.catalogue import catalogue_commands
@@ -33,6 +34,7 @@ app = typer.Typer(
 sink = typer.Typer(no_args_is_help=True, help="Basis data kementerian. / Ministry databases.")
 schemas = typer.Typer(no_args_is_help=True, help="Kontrak: skema dan aturan. / The contract: schemas and rules.")
 regions = typer.Typer(no_args_is_help=True, help="Wilayah. / Regions.")
+quarantine = typer.Typer(no_args_is_help=True, help="Karantina: yang ditolak. / Quarantine: what was refused.")
 outbox = typer.Typer(no_args_is_help=True, help="Kotak keluar. / The outbox.")
 
 app.command("up")(guarded(local.up))
@@ -41,6 +43,9 @@ app.command("status")(guarded(local.status))
 app.command("demo")(guarded(demo.demo))
 app.command("import")(guarded(producers.import_))
 app.command("worker")(guarded(processors.worker))
+quarantine.command("list")(guarded(quarantine_commands.quarantine_list))
+quarantine.command("show")(guarded(quarantine_commands.quarantine_show))
+quarantine.command("redrive")(guarded(quarantine_commands.quarantine_redrive))
 outbox.command("status")(guarded(producers.outbox_status))
 sink.command("run")(guarded(connectors.run))
 sink.command("status")(guarded(connectors.status))
@@ -53,6 +58,7 @@ app.add_typer(schemas, name="schemas")
 app.add_typer(regions, name="regions")
 app.add_typer(outbox, name="outbox")
 app.add_typer(sink, name="sink")
+app.add_typer(quarantine, name="quarantine")
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001  # typer calls it with the flag's value

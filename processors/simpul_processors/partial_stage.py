@@ -11,9 +11,10 @@ from simpul_processors.view import View, as_text, from_text
 from simpul_schemas.contract import event_type
 from simpul_schemas.intake import BLOCK, EventIntake, Refused
 from simpul_schemas.log import Block, Outgoing, Partition
+from simpul_schemas.quarantine import Origin, Refusal, refusal_record
 from simpul_schemas.regions import load_regions
 from simpul_schemas.registry import Registry
-from simpul_schemas.topics import event_topic, partial_topic, province_of_topic, quarantine_topic
+from simpul_schemas.topics import event_topic, partial_topic, province_of_topic
 
 
 class PartialStage:
@@ -81,14 +82,6 @@ def _lane(partition: Partition) -> str:
 
 
 def _quarantined(record: Refused) -> Outgoing:
-    """Send a refused record home: its original bytes, where it lay, and why it was refused."""
-    headers = (
-        ("simpul_origin_topic", record.partition.topic.encode()),
-        ("simpul_origin_partition", str(record.partition.number).encode()),
-        ("simpul_origin_offset", str(record.offset).encode()),
-        ("simpul_codes", ",".join(record.codes).encode()),
-    )
-    province = province_of_topic(record.partition.topic)
-    assert province is not None  # noqa: S101  # events are only read from a province's topics
-    key = b"" if record.key is None and record.value is None else record.key
-    return Outgoing(quarantine_topic(province), key, record.value, headers)
+    """Send a refused record home; see `simpul_schemas.quarantine`."""
+    origin = Origin(record.partition, record.offset)
+    return refusal_record(Refusal(origin, record.codes, record.key, record.value, record.appended_at))

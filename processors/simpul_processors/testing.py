@@ -1,11 +1,27 @@
-"""The twin in memory of a fold's store."""
+"""The twins in memory of what the processors reach outside: the fold's store, and snapshots of the log."""
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+from simpul_processors.snapshots import Stored
 from simpul_processors.store import Position, Space, Transaction
 from simpul_schemas.log import Outgoing, Partition
+from simpul_schemas.testing import InMemoryLog
+
+
+class InMemorySnapshots:
+    """See `simpul_processors.snapshots.Snapshots`."""
+
+    def __init__(self, log: InMemoryLog) -> None:
+        self._log = log
+
+    async def read(self, topics: Sequence[str], since: int | None = None) -> AsyncIterator[Stored]:
+        """See `simpul_processors.snapshots.Snapshots`."""
+        for topic in topics:
+            for offset, (record, timestamp) in enumerate(list(self._log.topics.get(topic, ()))):
+                if since is None or timestamp >= since:
+                    yield Stored(Partition(topic, 0), offset, timestamp, record.key, record.value, record.headers)
 
 
 class InMemoryStore:

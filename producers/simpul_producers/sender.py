@@ -13,8 +13,8 @@ from simpul_producers.admission import Clock
 from simpul_producers.errors import SendFailed
 from simpul_producers.outbox import Outbox, OutboxRow, PendingRow
 from simpul_producers.producer import Delivery, Failure, FailureKind, Producer, ProducerFactory
+from simpul_schemas import cloud_events
 from simpul_schemas.errors import BrokerUnavailable, RegistryRefused
-from simpul_schemas.events.envelope import from_micros
 from simpul_schemas.log import Outgoing
 from simpul_schemas.registry import Registry
 from simpul_schemas.topics import value_subject
@@ -195,16 +195,8 @@ class _Run:
 
 def cloud_event_headers(row: OutboxRow) -> tuple[tuple[str, bytes], ...]:
     """Return the headers of the CloudEvents Kafka binding, in its binary content mode."""
-    occurred_at = from_micros(row.occurred_at).isoformat().replace("+00:00", "Z")
-    return (
-        ("ce_specversion", b"1.0"),
-        ("ce_id", row.event_id.encode()),
-        ("ce_source", row.source.encode()),
-        ("ce_type", f"id.go.simpul.{row.event_type}.v1".encode()),
-        ("ce_time", occurred_at.encode()),
-        ("ce_subject", row.subject.encode()),
-        ("content-type", b"application/avro"),
-    )
+    named = {"event_id": row.event_id, "source": row.source, "occurred_at": row.occurred_at, "subject": row.subject}
+    return cloud_events.cloud_event_headers(row.event_type, named)
 
 
 def _stopped_answering(failure: Failure) -> BrokerUnavailable:

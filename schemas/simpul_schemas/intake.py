@@ -27,13 +27,17 @@ OFFSET = "_offset"
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A record that does not count: where it lies, its original bytes, and why, the first code being its main one."""
+    """A record that does not count: where it lies, its original bytes, and why, the first code being its main one.
+
+    `appended_at` is when the broker took it, microseconds since the epoch; None where the finder does not know.
+    """
 
     partition: Partition
     offset: int
     key: bytes | None
     value: bytes | None
     codes: tuple[str, ...]
+    appended_at: int | None = None
 
 
 @dataclass(frozen=True)
@@ -157,7 +161,12 @@ def refusals(blocks: Sequence[Block], codes: dict[int, tuple[str, ...]]) -> list
         end = start + len(block.values)
         found.extend(
             Refused(
-                block.partition, block.offsets[row - start], block.keys[row - start], block.values[row - start], why
+                block.partition,
+                block.offsets[row - start],
+                block.keys[row - start],
+                block.values[row - start],
+                why,
+                block.timestamps[row - start],
             )
             for row, why in codes.items()
             if start <= row < end

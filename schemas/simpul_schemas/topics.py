@@ -6,6 +6,7 @@
 | `simpul.<province>.quarantine.v1` | subject or raw key | 1 year: original bytes, origin, verdict codes |
 | `simpul.partial.<view>.v1` | group and input partition | compacted |
 | `simpul.view.<view>.v1` | group | compacted: what national consumers read |
+| `simpul.alert.v1` | alert id | compacted: early warnings, raised and cleared |
 
 All carry the broker's append time, so that an outbox which was offline for a month does not see its records deleted
 on arrival; event time lives in the payload.
@@ -17,6 +18,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 _EVENT_TOPIC = re.compile(r"simpul\.(?P<province>\d{2})\.(?P<event_type>[a-z_]+)\.v1")
+#: Early warnings of the whole nation: few, so one topic with one partition.
+ALERT_TOPIC = "simpul.alert.v1"
 _RESERVED = frozenset({"quarantine", "receipt"})
 _YEAR_MS = 365 * 24 * 3600 * 1000
 
@@ -56,6 +59,12 @@ def province_of_topic(topic: str) -> str | None:
     return match["province"] if match and match["event_type"] not in _RESERVED else None
 
 
+def event_type_of_topic(topic: str) -> str | None:
+    """Return the event type of an event topic; None for every other topic."""
+    match = _EVENT_TOPIC.fullmatch(topic)
+    return match["event_type"] if match and match["event_type"] not in _RESERVED else None
+
+
 def value_subject(topic: str) -> str:
     """Return the registry subject of a topic's values, by the default naming strategy of Confluent's clients."""
     return f"{topic}-value"
@@ -91,6 +100,11 @@ def partial_topic_spec(view: str) -> TopicSpec:
 def view_topic_spec(view: str) -> TopicSpec:
     """Describe a view topic, with the same wait as a partial topic."""
     return _compacted(view_topic(view))
+
+
+def alert_topic_spec() -> TopicSpec:
+    """Describe the topic of alerts, with the same wait as a partial topic."""
+    return _compacted(ALERT_TOPIC)
 
 
 def _compacted(name: str) -> TopicSpec:

@@ -97,6 +97,23 @@ _EVENT: Mapping[str, Code] = MappingProxyType(
         ),
     }
 )
+#: Codes of what the fold finds between two events, each of which is right by itself.
+_SUBJECT: Mapping[str, Code] = MappingProxyType(
+    {
+        "subject.conflict": Code(
+            Text(
+                "Subjek dan revisi ini sudah ada dengan isi atau event_id lain; yang pertama tetap berlaku.",
+                "This subject and revision exist with another content or event_id; the first one stands.",
+            ),
+            Text(
+                "Bandingkan keduanya. Bila yang ini yang benar, kirim lagi dengan revisi lebih tinggi; jangan memakai "
+                "satu revisi untuk dua isi, dan jangan menyalin kotak keluar.",
+                "Compare the two. If this one is right, send it with a higher revision; never use one revision for two "
+                "contents, and never copy an outbox.",
+            ),
+        ),
+    }
+)
 #: Codes of a row of a file, before it is an event.
 _IMPORT: Mapping[str, Code] = MappingProxyType(
     {
@@ -134,4 +151,6 @@ _IMPORT: Mapping[str, Code] = MappingProxyType(
     }
 )
 #: Every code that is no rule of an event type.
-OTHER_CODES: Mapping[str, Code] = MappingProxyType({**_EVENT, **_IMPORT, **_record_codes(), **_gate_codes()})
+OTHER_CODES: Mapping[str, Code] = MappingProxyType(
+    {**_EVENT, **_SUBJECT, **_IMPORT, **_record_codes(), **_gate_codes()}
+)

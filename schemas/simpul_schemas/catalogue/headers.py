@@ -19,16 +19,33 @@ CLOUD_EVENT_HEADERS: Mapping[str, Text] = MappingProxyType(
         "content-type": Text("Selalu application/avro.", "Always application/avro."),
     }
 )
+#: The headers of Kafka Connect's dead letter queues that a quarantined record carries as well, without their prefix.
+CONNECT_HEADERS = (
+    "topic",
+    "partition",
+    "offset",
+    "connector.name",
+    "stage",
+    "exception.class.name",
+    "exception.message",
+)
+_CONNECT_TOLD = Text(
+    "Hal yang sama untuk konsol yang mengenal Kafka Connect.", "The same for consoles that know Kafka Connect."
+)
 #: What a quarantined record carries beside its original bytes.
 QUARANTINE_HEADERS: Mapping[str, Text] = MappingProxyType(
     {
         "simpul_origin_topic": Text("Topik asal.", "The topic it came on."),
         "simpul_origin_partition": Text("Partisi asal.", "The partition it came on."),
         "simpul_origin_offset": Text("Ofset asal.", "The offset it had there."),
+        "simpul_origin_appended_at": Text(
+            "Waktu broker menerimanya, RFC 3339 dalam UTC.", "When the broker took it, RFC 3339 in UTC."
+        ),
         "simpul_codes": Text(
             "Kode aturan yang dilanggar, dipisah koma; yang pertama yang utama.",
             "The codes of the rules it broke, separated by commas; the first is the main one.",
         ),
+        **{f"__connect.errors.{name}": _CONNECT_TOLD for name in CONNECT_HEADERS},
     }
 )
 

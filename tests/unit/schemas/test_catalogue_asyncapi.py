@@ -9,15 +9,14 @@ import fastavro
 import pytest
 import yaml
 
-from simpul_processors import stages
 from simpul_producers import sender
 from simpul_schemas.catalogue.asyncapi import AVRO_FORMAT, asyncapi_yaml
 from simpul_schemas.catalogue.examples import accepted_examples
 from simpul_schemas.contract import EVENT_TYPES
 from simpul_schemas.events.envelope import to_micros
 from simpul_schemas.figures import VIEW_SPECS
-from simpul_schemas.intake import Refused
 from simpul_schemas.log import Partition
+from simpul_schemas.quarantine import Origin, Refusal, refusal_record
 from simpul_schemas.regions import load_regions
 from simpul_schemas.topics import event_topic, partial_topic, quarantine_topic, view_topic
 
@@ -151,6 +150,7 @@ def test_the_headers_of_an_example_are_those_that_the_sender_gives(document: dic
 
 
 def test_the_headers_in_quarantine_are_those_that_the_fold_gives(document: dict[str, Any]) -> None:
-    refused = Refused(Partition("simpul.73.report.v1", 0), 5, b"key", b"value", ("record.truncated",))
+    origin = Origin(Partition("simpul.73.report.v1", 0), 5)
+    refused = Refusal(origin, ("record.truncated",), b"key", b"value", 1_700_000_000_000_000)
     declared = document["components"]["schemas"]["quarantineHeaders"]["properties"]
-    assert list(declared) == [key for key, _ in stages._quarantined(refused).headers]
+    assert list(declared) == [key for key, _ in refusal_record(refused).headers]
