@@ -37,6 +37,7 @@ def topic_specs() -> list[topics.TopicSpec]:
         *(topics.quarantine_topic_spec(province) for province in provinces),
         *(topics.partial_topic_spec(view) for view in VIEW_SPECS),
         *(topics.view_topic_spec(view) for view in VIEW_SPECS),
+        topics.alert_topic_spec(),
     ]
 
 

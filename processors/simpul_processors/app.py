@@ -20,6 +20,8 @@ from typing import Any
 import faust
 from mode import Service
 
+from simpul_processors.alert_agent import add_alerts
+from simpul_processors.alert_rules import shipped_rules
 from simpul_processors.figure_stage import FigureStage
 from simpul_processors.lmdb_store import LmdbStore
 from simpul_processors.partial_stage import PartialStage
@@ -70,10 +72,11 @@ def build_app(settings: WorkerSettings) -> Any:  # noqa: ANN401  # faust ships n
         topic_disable_leader=True,
         web_enabled=False,
     )
-    app.producer_only = True  # no agent yet, and without one Faust's own consumer refuses to start
+    app.producer_only = True  # no agent reads by Faust's own consumer, see docs/decisions/0010
     for view in VIEWS.values():
         app.service(_service(partial(PartialStage, view, settings.registry), settings))
         app.service(_service(partial(FigureStage, view.spec, settings.registry), settings))
+    add_alerts(app, settings.bootstrap_servers, settings.registry, shipped_rules())
     return app
 
 

@@ -2,6 +2,7 @@
 
 SimpulError
 ├── CallerError
+│   ├── AlertRuleWrong     a rule of early warning breaks its form, or names what does not exist
 │   ├── ChangeUnreadable  a field, file or script that says how to mend an event cannot be understood
 │   ├── RefusalUnknown     no refused record of this id lies in quarantine
 │   ├── RepairRefused      a mended event still breaks the contract, or cannot be what was refused
@@ -14,6 +15,10 @@ SimpulError
 from typing import ClassVar
 
 from simpul_schemas.errors import CallerError, OutsideError
+
+
+class AlertRuleWrong(CallerError):
+    """A rule of early warning breaks its form, or names what does not exist."""
 
 
 class ChangeUnreadable(CallerError):

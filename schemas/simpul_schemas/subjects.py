@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from simpul_schemas import topics
+from simpul_schemas.alerts import ALERT_SCHEMA
 from simpul_schemas.contract import EVENT_TYPES
 from simpul_schemas.figures import VIEW_SPECS
 from simpul_schemas.regions import load_regions
@@ -27,7 +28,7 @@ class ContractSchema:
 
 
 def contract_schemas() -> list[ContractSchema]:
-    """Return every schema of the contract once: of event types by their names, then of each view its two."""
+    """Return every schema of the contract once: of event types by their names, then of each view its two, then that of alerts."""
     provinces = load_regions().provinces()
     events = [
         ContractSchema(
@@ -52,7 +53,8 @@ def contract_schemas() -> list[ContractSchema]:
             ("figure", view.figure_schema, topics.view_topic(view.name)),
         )
     ]
-    return events + figures
+    alerts = ContractSchema("alert", ALERT_SCHEMA, (topics.value_subject(topics.ALERT_TOPIC),), personal_allowed=False)
+    return [*events, *figures, alerts]
 
 
 def schemas_by_subject() -> Mapping[str, str]:

@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from simpul_schemas.alerts import ALERT_SCHEMA
 from simpul_schemas.catalogue.fields import record_doc
 from simpul_schemas.contract import EVENT_TYPES
 from simpul_schemas.figures import VIEW_SPECS
 from simpul_schemas.rules import Text
 from simpul_schemas.topics import (
     TopicSpec,
+    alert_topic_spec,
     event_topic_spec,
     partial_topic_spec,
     quarantine_topic_spec,
@@ -108,3 +110,10 @@ def families() -> Iterator[Family]:
     )
     for name in VIEW_SPECS:
         yield from view_families(name)
+    yield Family(
+        "alert",
+        Text("Peringatan dini", "Early warnings"),
+        Text("pengenal peringatan", "the alert's id"),
+        alert_topic_spec(),
+        ALERT_SCHEMA,
+    )

@@ -1,0 +1,218 @@
+"""What the alert rules read: the topic of alerts as the seat, and behind it the topics of figures that rules name.
+
+Only one worker needs to judge. Who gets the one partition of the topic of alerts from the consumer group has the seat,
+and follows the topics of figures alone, from their beginning: they are compacted, and nothing is kept on disk. Two that
+both believe to have the seat harm nobody (see `alert_engine`).
+
+Figures come in by the hundred thousand and few are watched, so a record is judged by its key first (level, day,
+dimensions stand in it), and only what a rule watches is decoded.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from simpul_processors.alert_engine import Coverage, DayFigure
+from simpul_processors.alert_rules import AlertRule
+from simpul_schemas.alerts import Alert, read_alert
+from simpul_schemas.avro_types import UncarriedSchema, read_schema
+from simpul_schemas.calendars import PeriodKind
+from simpul_schemas.errors import MalformedRecord
+from simpul_schemas.figures import VIEW_SPECS
+from simpul_schemas.log import Block, LogReader, StartOffset
+from simpul_schemas.periods import Period
+from simpul_schemas.registry import Registry
+from simpul_schemas.rows import RowDecoder
+from simpul_schemas.topics import ALERT_TOPIC, view_topic
+from simpul_schemas.wire import unframe
+
+#: Who reported where and when; written by the completeness of the bus.
+COVERAGE_TOPIC = view_topic("completeness")
+
+_MAX_RECORDS = 50_000
+#: Reads of the figures' topics that go into one glance, so that alerts are judged seldom and in one piece.
+_READS = 20
+
+#: Makes a reader of some topics that asks for the offset to begin each partition at.
+MakeReader = Callable[[Sequence[str], StartOffset], LogReader]
+
+
+@dataclass(slots=True)
+class Glance:
+    """What was read since the glance before.
+
+    `fresh` says that everything held so far is to be forgotten, `caught_up` that all was read that there was when
+    reading began: before that nothing can be judged. `positions` is how far each topic was read.
+    """
+
+    fresh: bool = False
+    caught_up: bool = False
+    alerts: list[Alert] = field(default_factory=list)
+    figures: list[DayFigure] = field(default_factory=list)
+    coverage: list[Coverage] = field(default_factory=list)
+    positions: dict[str, int] = field(default_factory=dict)
+
+
+class AlertFeed:
+    """Reads for the rules, as long as this process has the seat."""
+
+    def __init__(self, seat: LogReader, follow: MakeReader, sieve: "Sieve") -> None:
+        self._seat = seat
+        self._make_follower = follow
+        self._sieve = sieve
+        self._follower: LogReader | None = None
+        self._positions: dict[str, int] = {}
+        self._ends: dict[str, int] = {}
+        self._fresh = True
+
+    async def start(self) -> None:
+        """Ask for the seat."""
+        await self._seat.start()
+
+    async def stop(self) -> None:
+        """Give up the seat."""
+        await self._leave()
+        await self._seat.stop()
+
+    async def look(self, poll_seconds: float) -> Glance | None:
+        """Return what is new, None while another has the seat."""
+        blocks = await self._seat.read(_MAX_RECORDS, poll_seconds)
+        ends = await self._seat.end_offsets()
+        if not ends:
+            await self._leave()
+            return None
+        glance = Glance()
+        self._take(blocks, glance)
+        if self._follower is None:
+            await self._enter(ends)
+        glance.fresh, self._fresh = self._fresh, False
+        for _ in range(_READS):
+            assert self._follower is not None  # noqa: S101  # `_enter` made it
+            found = await self._follower.read(_MAX_RECORDS, 0.0)
+            self._take(found, glance)
+            if not found:
+                break
+        glance.caught_up = all(self._positions.get(topic, 0) >= end for topic, end in self._ends.items())
+        glance.positions = dict(self._positions)
+        return glance
+
+    async def _enter(self, seat_ends: Mapping[Any, int]) -> None:
+        self._follower = self._make_follower(self._sieve.topics, lambda _: 0)
+        await self._follower.start()
+        ends = {**await self._follower.end_offsets(), **seat_ends}
+        self._ends = {partition.topic: end for partition, end in ends.items()}
+        self._fresh = True
+
+    async def _leave(self) -> None:
+        if self._follower is not None:
+            await self._follower.stop()
+        self._follower = None
+        self._positions = {}
+        self._fresh = True
+
+    def _take(self, blocks: Iterable[Block], glance: Glance) -> None:
+        for block in blocks:
+            topic = block.partition.topic
+            self._positions[topic] = block.next_offset
+            records = zip(block.keys, block.values, strict=True)
+            if topic == ALERT_TOPIC:
+                glance.alerts += self._sieve.alerts(value for _, value in records)
+            elif topic == COVERAGE_TOPIC:
+                glance.coverage += self._sieve.coverage(records)
+            else:
+                glance.figures += self._sieve.figures(topic, records)
+
+
+class Sieve:
+    """Lets through what rules watch: by the key first, then decoded. What cannot be read is nobody's alert."""
+
+    def __init__(self, rules: Sequence[AlertRule], registry: Registry) -> None:
+        self._registry = registry
+        self._decoders: dict[int, RowDecoder | None] = {}
+        self._by_topic: dict[str, list[AlertRule]] = {}
+        for rule in rules:
+            if rule.figures is not None:
+                self._by_topic.setdefault(view_topic(rule.figures.view), []).append(rule)
+        self._reads_coverage = any(rule.silence for rule in rules)
+
+    @property
+    def topics(self) -> list[str]:
+        """The topics that the rules read."""
+        return [*self._by_topic, *([COVERAGE_TOPIC] if self._reads_coverage else [])]
+
+    def alerts(self, values: Iterable[bytes | None]) -> Iterator[Alert]:
+        """Read records of the topic of alerts."""
+        for value in values:
+            try:
+                yield read_alert(unframe(value)[1])
+            except (MalformedRecord, ValueError, TypeError):
+                continue  # of a later version: it cannot be compared, and the next judgement is written over it
+
+    def figures(self, topic: str, records: Iterable[tuple[bytes | None, bytes | None]]) -> Iterator[DayFigure]:
+        """Read records of a view's topic."""
+        rules = self._by_topic.get(topic, [])
+        prefixes = tuple({f'["{rule.level.value}",'.encode() for rule in rules})
+        for key, value in records:
+            if key is None or value is None or not key.startswith(prefixes) or b'"DAY"' not in key:
+                continue
+            yield from self._figures(rules, key, value)
+
+    def _figures(self, rules: Sequence[AlertRule], key: bytes, value: bytes) -> Iterator[DayFigure]:
+        record: dict[str, Any] | None = None
+        name = key.decode(errors="replace")
+        for rule in rules:
+            assert rule.figures is not None  # noqa: S101  # only such rules are in `_by_topic`
+            place = _place(name, rule)
+            if place is None:
+                continue
+            record = record or self._decode(value)
+            if record is None:
+                return
+            region, day = place
+            yield DayFigure(rule.name, region, day, name, record["revision"], record[rule.figures.measure])
+
+    def coverage(self, records: Iterable[tuple[bytes | None, bytes | None]]) -> Iterator[Coverage]:
+        """Read records of the topic of completeness."""
+        for key, value in records:
+            record = self._decode(value) if key is not None and value is not None else None
+            try:
+                if record is not None:
+                    yield Coverage(
+                        record["event_type"],
+                        record["region"],
+                        record["period_kind"],
+                        Period.read(record["period_kind"], record["period"]).first.toordinal(),
+                        record["revision"],
+                        record["expected"],
+                        record["reported"],
+                        record["silent"],
+                        tuple(record["missing"]),
+                    )
+            except (KeyError, ValueError, TypeError):
+                continue
+
+    def _decode(self, value: bytes) -> dict[str, Any] | None:
+        try:
+            schema_id, body = unframe(value)
+            if schema_id not in self._decoders:
+                self._decoders[schema_id] = RowDecoder(read_schema(self._registry.schema(schema_id)))
+            decoder = self._decoders[schema_id]
+            return decoder.decode(body) if decoder else None
+        except (MalformedRecord, UncarriedSchema):
+            return None
+
+
+def _place(key: str, rule: AlertRule) -> tuple[str, int] | None:
+    """Return region and day of a figure's key, `["regency","53.71","DAY","2024-02-14",...]`, if the rule watches it."""
+    figures = rule.figures
+    try:
+        level, region, kind, period, *dimensions = json.loads(key)
+        if figures is None or level != rule.level or kind != PeriodKind.DAY or not rule.watches(region):
+            return None
+        named = dict(zip((one.name for one in VIEW_SPECS[figures.view].dimensions), dimensions, strict=True))
+        if any(named[name] not in values for name, values in figures.values.items()):
+            return None
+        return region, Period.read(kind, period).first.toordinal()
+    except (ValueError, TypeError):
+        return None
