@@ -155,3 +155,11 @@ def test_a_view_that_is_only_declared_computes_its_history_from_the_log() -> Non
     for measure in ("incidents", "killed"):
         by_year = [figure[measure] for key, figure in expected.items() if key[:3] == ("nation", "ID", "YEAR")]
         assert sum(figure[measure] for figure in nation.values()) == sum(by_year) > 0
+
+
+def test_handovers_without_lines_are_in_no_figure_of_lines() -> None:
+    published = oracle.events(random.Random("empty"), "aid_handover", 50)
+    bus = Bus(VIEWS["aid_items"], [event | {"items": None} for event in published])
+    bus.fold(7)
+    assert bus.log.topics[partial_topic("aid_items")]
+    assert bus.figures() == {}
