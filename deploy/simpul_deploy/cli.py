@@ -14,15 +14,15 @@ from simpul_connectors import commands as connectors
 from simpul_deploy.demo import commands as demo
 from simpul_deploy.errors import guarded
 from simpul_deploy.local import commands as local
+from simpul_processors import alert_commands, quarantine_commands
 from simpul_processors import commands as processors
-from simpul_processors import quarantine_commands
 from simpul_producers import commands as producers
 from simpul_schemas import regions_commands, schemas_commands
 from simpul_schemas.catalogue import catalogue_commands
 from simpul_schemas.settings import load_settings
 
 #: Commands that bring a stack with them, or look after one, and so need none to connect to.
-_OWN_STACK = frozenset({"up", "down", "status", "demo", "regions"})
+_OWN_STACK = frozenset({"up", "down", "status", "demo", "regions", "views"})
 
 app = typer.Typer(
     name="simpul",
@@ -35,6 +35,7 @@ sink = typer.Typer(no_args_is_help=True, help="Basis data kementerian. / Ministr
 schemas = typer.Typer(no_args_is_help=True, help="Kontrak: skema dan aturan. / The contract: schemas and rules.")
 regions = typer.Typer(no_args_is_help=True, help="Wilayah. / Regions.")
 quarantine = typer.Typer(no_args_is_help=True, help="Karantina: yang ditolak. / Quarantine: what was refused.")
+alerts = typer.Typer(no_args_is_help=True, help="Peringatan dini. / Early warnings.")
 outbox = typer.Typer(no_args_is_help=True, help="Kotak keluar. / The outbox.")
 
 app.command("up")(guarded(local.up))
@@ -43,9 +44,7 @@ app.command("status")(guarded(local.status))
 app.command("demo")(guarded(demo.demo))
 app.command("import")(guarded(producers.import_))
 app.command("worker")(guarded(processors.worker))
-quarantine.command("list")(guarded(quarantine_commands.quarantine_list))
-quarantine.command("show")(guarded(quarantine_commands.quarantine_show))
-quarantine.command("redrive")(guarded(quarantine_commands.quarantine_redrive))
+app.command("views")(guarded(processors.views))
 outbox.command("status")(guarded(producers.outbox_status))
 sink.command("run")(guarded(connectors.run))
 sink.command("status")(guarded(connectors.status))
@@ -58,7 +57,13 @@ app.add_typer(schemas, name="schemas")
 app.add_typer(regions, name="regions")
 app.add_typer(outbox, name="outbox")
 app.add_typer(sink, name="sink")
+quarantine.command("list")(guarded(quarantine_commands.quarantine_list))
+quarantine.command("show")(guarded(quarantine_commands.quarantine_show))
+quarantine.command("redrive")(guarded(quarantine_commands.quarantine_redrive))
+alerts.command("list")(guarded(alert_commands.alerts_list))
+alerts.command("lint")(guarded(alert_commands.alerts_lint))
 app.add_typer(quarantine, name="quarantine")
+app.add_typer(alerts, name="alerts")
 
 
 def _show_version(wanted: bool) -> None:  # noqa: FBT001  # typer calls it with the flag's value

@@ -90,7 +90,7 @@ def add_alerts(  # noqa: PLR0913, PLR0917  # what the app's settings hold
     channel = app.channel(value_type=Glance, maxsize=1)
     failed = asyncio.Event()
 
-    @app.agent(channel, name="simpul.alerts")
+    @app.agent(channel, name="simpul.alerts")  # type: ignore[untyped-decorator, unused-ignore]  # faust ships no types
     async def judge(glances: Any) -> None:  # noqa: ANN401  # faust ships no types
         async for glance in glances:
             try:
@@ -99,7 +99,7 @@ def add_alerts(  # noqa: PLR0913, PLR0917  # what the app's settings hold
             except SimpulError as error:
                 _log.warning("peringatan / alerts: %s", error)
                 failed.set()
-            except Exception:
+            except Exception:  # noqa: BLE001  # whatever it is, it is said, and the agent begins anew
                 # Faust would take the message for done, and nobody would hear of it.
                 _log.exception("peringatan / alerts")
                 failed.set()

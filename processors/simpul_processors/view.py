@@ -99,7 +99,8 @@ class View:
 
     def contributions(self, events: pl.DataFrame) -> pl.DataFrame:
         """Return the events with their period, dimensions and measures, and their base group as text."""
-        computed = events.with_columns(**self.expressions)
+        # Lazily, since only then is what several expressions share, as a zone's offset, computed once.
+        computed = events.lazy().with_columns(**self.expressions).collect()
         return computed.with_columns(group_text(computed, self.spec))
 
 
@@ -174,9 +175,9 @@ def unfold(frame: pl.DataFrame, spec: ViewSpec) -> pl.DataFrame:
             rows.append(row)
             values.append(value)
             each.append(one)
-    counts = frame[spec.measure_names[0]].to_numpy()[rows]
-    measures = np.array(each, np.int64).reshape(len(rows), -1) * counts[:, np.newaxis]
+    counts = frame[spec.measure_names[0]].to_numpy()[np.array(rows, np.int64)]
+    measures = np.array(each, np.int64).reshape(len(rows), len(spec.measures)) * counts[:, np.newaxis]
     return frame[rows].with_columns(
         pl.Series(spec.unfolds, values, pl.String),
-        *(pl.Series(name, measures[:, at], pl.Int64) for at, name in enumerate(spec.measure_names) if len(rows)),
+        *(pl.Series(name, measures[:, at], pl.Int64) for at, name in enumerate(spec.measure_names)),
     )

@@ -28,7 +28,7 @@ class ContractSchema:
 
 
 def contract_schemas() -> list[ContractSchema]:
-    """Return every schema of the contract once: of event types by their names, then of each view its two, then that of alerts."""
+    """Return every schema of the contract once: of event types by their names, of each view its two, and of alerts."""
     provinces = load_regions().provinces()
     events = [
         ContractSchema(
@@ -53,7 +53,14 @@ def contract_schemas() -> list[ContractSchema]:
             ("figure", view.figure_schema, topics.view_topic(view.name)),
         )
     ]
-    alerts = ContractSchema("alert", ALERT_SCHEMA, (topics.value_subject(topics.ALERT_TOPIC),), personal_allowed=False)
+    # Of no one event type: it is made of figures.
+    alerts = ContractSchema(
+        "alert (topic)",
+        ALERT_SCHEMA,
+        (topics.value_subject(topics.ALERT_TOPIC),),
+        personal_allowed=False,
+        made_of=("", frozenset()),
+    )
     return [*events, *figures, alerts]
 
 

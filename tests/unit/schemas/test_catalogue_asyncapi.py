@@ -18,7 +18,7 @@ from simpul_schemas.figures import VIEW_SPECS
 from simpul_schemas.log import Partition
 from simpul_schemas.quarantine import Origin, Refusal, refusal_record
 from simpul_schemas.regions import load_regions
-from simpul_schemas.topics import event_topic, partial_topic, quarantine_topic, view_topic
+from simpul_schemas.topics import ALERT_TOPIC, event_topic, partial_topic, quarantine_topic, view_topic
 
 each_type = pytest.mark.parametrize("name", EVENT_TYPES)
 
@@ -71,7 +71,7 @@ def test_it_has_no_anchors_which_few_readers_follow(text: str) -> None:
 
 def test_every_topic_of_the_bus_is_an_address_of_a_channel(document: dict[str, Any]) -> None:
     expected = {event_topic("{province}", name) for name in EVENT_TYPES} | {quarantine_topic("{province}")}
-    expected |= {topic(view) for view in VIEW_SPECS for topic in (partial_topic, view_topic)}
+    expected |= {topic(view) for view in VIEW_SPECS for topic in (partial_topic, view_topic)} | {ALERT_TOPIC}
     assert {channel["address"] for channel in document["channels"].values()} == expected
 
 
@@ -101,7 +101,7 @@ def test_a_message_carries_the_schema_of_its_type_as_the_registry_has_it(documen
 
 def test_every_payload_is_a_schema_that_avro_takes(document: dict[str, Any]) -> None:
     payloads = [found["payload"] for found in document["components"]["messages"].values() if "payload" in found]
-    assert len(payloads) == len(EVENT_TYPES) + 2 * len(VIEW_SPECS)
+    assert len(payloads) == len(EVENT_TYPES) + 2 * len(VIEW_SPECS) + 1
     for payload in payloads:
         fastavro.parse_schema(payload["schema"])
 
