@@ -18,11 +18,11 @@ from simpul_processors.alert_rules import AlertRule
 from simpul_schemas.alerts import Alert, read_alert
 from simpul_schemas.avro_types import UncarriedSchema, read_schema
 from simpul_schemas.calendars import PeriodKind
-from simpul_schemas.errors import MalformedRecord
+from simpul_schemas.errors import MalformedRecord, RegistryRefused
 from simpul_schemas.figures import VIEW_SPECS
 from simpul_schemas.log import Block, LogReader, StartOffset
 from simpul_schemas.periods import Period
-from simpul_schemas.registry import Registry
+from simpul_schemas.registry import NOT_FOUND_CODES, Registry
 from simpul_schemas.rows import RowDecoder
 from simpul_schemas.topics import ALERT_TOPIC, view_topic
 from simpul_schemas.wire import unframe
@@ -129,7 +129,7 @@ class Sieve:
 
     def __init__(self, rules: Sequence[AlertRule], registry: Registry) -> None:
         self._registry = registry
-        self._decoders: dict[int, RowDecoder | None] = {}
+        self._decoders: dict[int, RowDecoder] = {}
         self._by_topic: dict[str, list[AlertRule]] = {}
         for rule in rules:
             if rule.figures is not None:
@@ -170,7 +170,9 @@ class Sieve:
             if record is None:
                 return
             region, day = place
-            yield DayFigure(rule.name, region, day, name, record["revision"], record[rule.figures.measure])
+            revision, value = record.get("revision"), record.get(rule.figures.measure)
+            if isinstance(revision, int) and isinstance(value, int):  # an older schema may lack the measure
+                yield DayFigure(rule.name, region, day, name, revision, value)
 
     def coverage(self, records: Iterable[tuple[bytes | None, bytes | None]]) -> Iterator[Coverage]:
         """Read records of the topic of completeness."""
@@ -197,10 +199,13 @@ class Sieve:
             schema_id, body = unframe(value)
             if schema_id not in self._decoders:
                 self._decoders[schema_id] = RowDecoder(read_schema(self._registry.schema(schema_id)))
-            decoder = self._decoders[schema_id]
-            return decoder.decode(body) if decoder else None
+            return self._decoders[schema_id].decode(body)
         except (MalformedRecord, UncarriedSchema):
             return None
+        except RegistryRefused as error:
+            if error.error_code in NOT_FOUND_CODES:
+                return None
+            raise
 
 
 def _place(key: str, rule: AlertRule) -> tuple[str, int] | None:
@@ -208,7 +213,9 @@ def _place(key: str, rule: AlertRule) -> tuple[str, int] | None:
     figures = rule.figures
     try:
         level, region, kind, period, *dimensions = json.loads(key)
-        if figures is None or level != rule.level or kind != PeriodKind.DAY or not rule.watches(region):
+        if figures is None or level != rule.level or kind != PeriodKind.DAY:
+            return None
+        if not isinstance(region, str) or not rule.watches(region):
             return None
         named = dict(zip((one.name for one in VIEW_SPECS[figures.view].dimensions), dimensions, strict=True))
         if any(named[name] not in values for name, values in figures.values.items()):

@@ -1,6 +1,6 @@
 """Snapshots of topics on a real Kafka broker, by aiokafka."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 import aiokafka
 from aiokafka.admin import AIOKafkaAdminClient
@@ -24,6 +24,20 @@ class KafkaSnapshots:
 
     async def read(self, topics: Sequence[str], since: int | None = None) -> AsyncIterator[Stored]:
         """See `simpul_processors.snapshots.Snapshots`."""
+        try:
+            partitions = await self._partitions(topics)
+            if partitions:
+                async for stored in self._read(partitions, since):
+                    yield stored
+        except (KafkaError, OSError) as error:
+            raise BrokerUnavailable(
+                f"Broker Kafka di {self._bootstrap_servers} tidak menjawab; periksa alamat dan jaringan.",
+                f"No Kafka broker answers at {self._bootstrap_servers}; check address and network.",
+            ) from error
+
+    async def _read(
+        self, partitions: Sequence[aiokafka.TopicPartition], since: int | None
+    ) -> AsyncGenerator[Stored, None]:
         consumer = aiokafka.AIOKafkaConsumer(
             bootstrap_servers=self._bootstrap_servers,
             auto_offset_reset="earliest",
@@ -31,7 +45,6 @@ class KafkaSnapshots:
             max_partition_fetch_bytes=_PARTITION_FETCH_BYTES,
         )
         try:
-            partitions = await self._partitions(topics)
             await consumer.start()
             left = await _assign(consumer, partitions, since)
             while left:
@@ -42,11 +55,6 @@ class KafkaSnapshots:
                             yield _stored(record)
                 # A position, not the last record: what compaction took away leaves gaps, also before the end.
                 left = {at: end for at, end in left.items() if await consumer.position(at) < end}
-        except (KafkaError, OSError) as error:
-            raise BrokerUnavailable(
-                f"Broker Kafka di {self._bootstrap_servers} tidak menjawab; periksa alamat dan jaringan.",
-                f"No Kafka broker answers at {self._bootstrap_servers}; check address and network.",
-            ) from error
         finally:
             await consumer.stop()
 
@@ -69,8 +77,6 @@ async def _assign(
     consumer: aiokafka.AIOKafkaConsumer, found: Sequence[aiokafka.TopicPartition], since: int | None
 ) -> dict[aiokafka.TopicPartition, int]:
     """Take every partition, go to where reading begins, and return the end of each that has something to read."""
-    if not found:
-        return {}
     consumer.assign(found)
     begins = await consumer.beginning_offsets(found)
     ends = await consumer.end_offsets(found)

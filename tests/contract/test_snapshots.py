@@ -60,6 +60,11 @@ def test_a_snapshot_shows_every_record_with_its_headers_and_ends(place: Make) ->
     asyncio.run(use())
 
 
+def test_a_snapshot_of_topics_that_do_not_exist_is_empty(place: Make) -> None:
+    _, snapshots, _ = place
+    assert asyncio.run(all_of(snapshots, [f"uji.{uuid.uuid4().hex}"])) == []
+
+
 def test_a_snapshot_since_a_moment_leaves_out_what_was_appended_before(place: Make) -> None:
     writer, snapshots, make_topic = place
     topic = make_topic()
