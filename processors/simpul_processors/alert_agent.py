@@ -15,8 +15,9 @@ from typing import Any
 from mode import Service
 
 from simpul_processors.alert_engine import AlertEngine
-from simpul_processors.alert_feed import COVERAGE_TOPIC, AlertFeed, Glance, MakeReader, Sieve
+from simpul_processors.alert_feed import COVERAGE_TOPIC, AlertFeed, Glance, Sieve
 from simpul_processors.alert_rules import AlertRule
+from simpul_processors.kafka_snapshots import KafkaSnapshots
 from simpul_schemas.alerts import ALERT_SCHEMA, Alert
 from simpul_schemas.errors import OutsideError, SimpulError
 from simpul_schemas.kafka_log import AssignedReader, GroupReader, KafkaWriter
@@ -110,7 +111,10 @@ def add_alerts(  # noqa: PLR0913, PLR0917  # what the app's settings hold
     def follow(topics: Sequence[str], start: Any) -> LogReader:  # noqa: ANN401  # a `StartOffset`
         return AssignedReader(bootstrap_servers, topics, start)
 
-    app.service(_feeding(app, channel, failed, writer, seat, follow, Sieve(rules, registry), look_seconds))
+    def make_feed() -> AlertFeed:
+        return AlertFeed(seat(), follow, KafkaSnapshots(bootstrap_servers).existing, Sieve(rules, registry))
+
+    app.service(_feeding(app, channel, failed, writer, make_feed, look_seconds))
 
 
 def _feeding(  # noqa: PLR0913, PLR0917  # what `add_alerts` has made
@@ -118,9 +122,7 @@ def _feeding(  # noqa: PLR0913, PLR0917  # what `add_alerts` has made
     channel: Any,  # noqa: ANN401  # the same
     failed: asyncio.Event,
     writer: LogWriter,
-    make_seat: Callable[[], LogReader],
-    follow: MakeReader,
-    sieve: Sieve,
+    make_feed: Callable[[], AlertFeed],
     look_seconds: float,
 ) -> type[Any]:
     """Make the class of the service that feeds the agent, as Faust wants classes."""
@@ -129,13 +131,14 @@ def _feeding(  # noqa: PLR0913, PLR0917  # what `add_alerts` has made
         """Reads as long as it may, and begins anew when the outside was away or the agent failed."""
 
         async def on_start(self) -> None:
-            # A producer-only app starts no agents by itself.
+            # A producer-only app starts no agents by itself, and its channels wait for a consumer to open them.
+            app.flow_control.resume()
             await app.agents.maybe_start()
 
         @Service.task
         async def feed(self) -> None:
             while not self.should_stop:
-                reader = AlertFeed(make_seat(), follow, sieve)
+                reader = make_feed()
                 failed.clear()
                 try:
                     await reader.start()

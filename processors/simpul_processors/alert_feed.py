@@ -9,7 +9,7 @@ dimensions stand in it), and only what a rule watches is decoded.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ from simpul_processors.alert_rules import AlertRule
 from simpul_schemas.alerts import Alert, read_alert
 from simpul_schemas.avro_types import UncarriedSchema, read_schema
 from simpul_schemas.calendars import PeriodKind
-from simpul_schemas.errors import MalformedRecord, RegistryRefused
+from simpul_schemas.errors import MalformedRecord, OutsideError, RegistryRefused
 from simpul_schemas.figures import VIEW_SPECS
 from simpul_schemas.log import Block, LogReader, StartOffset
 from simpul_schemas.periods import Period
@@ -36,6 +36,8 @@ _READS = 20
 
 #: Makes a reader of some topics that asks for the offset to begin each partition at.
 MakeReader = Callable[[Sequence[str], StartOffset], LogReader]
+#: Returns those of some topics that exist; a reader would wait for the others.
+Existing = Callable[[Sequence[str]], Awaitable[Sequence[str]]]
 
 
 @dataclass(slots=True)
@@ -57,8 +59,9 @@ class Glance:
 class AlertFeed:
     """Reads for the rules, as long as this process has the seat."""
 
-    def __init__(self, seat: LogReader, follow: MakeReader, sieve: "Sieve") -> None:
+    def __init__(self, seat: LogReader, follow: MakeReader, existing: Existing, sieve: "Sieve") -> None:
         self._seat = seat
+        self._existing = existing
         self._make_follower = follow
         self._sieve = sieve
         self._follower: LogReader | None = None
@@ -98,7 +101,13 @@ class AlertFeed:
         return glance
 
     async def _enter(self, seat_ends: Mapping[Any, int]) -> None:
-        self._follower = self._make_follower(self._sieve.topics, lambda _: 0)
+        topics = await self._existing(self._sieve.topics)
+        if not topics:
+            raise OutsideError(
+                f"Topik untuk aturan peringatan belum ada: {', '.join(self._sieve.topics)}; jalankan 'simpul up'.",
+                f"The topics of the alert rules do not exist: {', '.join(self._sieve.topics)}; run 'simpul up'.",
+            )
+        self._follower = self._make_follower(topics, lambda _: 0)
         await self._follower.start()
         ends = {**await self._follower.end_offsets(), **seat_ends}
         self._ends = {partition.topic: end for partition, end in ends.items()}
@@ -170,9 +179,9 @@ class Sieve:
             if record is None:
                 return
             region, day = place
-            revision, value = record.get("revision"), record.get(rule.figures.measure)
-            if isinstance(revision, int) and isinstance(value, int):  # an older schema may lack the measure
-                yield DayFigure(rule.name, region, day, name, revision, value)
+            revision, counted = record.get("revision"), record.get(rule.figures.measure)
+            if isinstance(revision, int) and isinstance(counted, int):  # an older schema may lack the measure
+                yield DayFigure(rule.name, region, day, name, revision, counted)
 
     def coverage(self, records: Iterable[tuple[bytes | None, bytes | None]]) -> Iterator[Coverage]:
         """Read records of the topic of completeness."""

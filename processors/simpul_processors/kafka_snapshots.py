@@ -16,6 +16,13 @@ _MAX_RECORDS = 2_000
 _PARTITION_FETCH_BYTES = 8 << 20
 
 
+def _unavailable(bootstrap_servers: str) -> BrokerUnavailable:
+    return BrokerUnavailable(
+        f"Broker Kafka di {bootstrap_servers} tidak menjawab; periksa alamat dan jaringan.",
+        f"No Kafka broker answers at {bootstrap_servers}; check address and network.",
+    )
+
+
 class KafkaSnapshots:
     """See `simpul_processors.snapshots.Snapshots`."""
 
@@ -30,10 +37,15 @@ class KafkaSnapshots:
                 async for stored in self._read(partitions, since):
                     yield stored
         except (KafkaError, OSError) as error:
-            raise BrokerUnavailable(
-                f"Broker Kafka di {self._bootstrap_servers} tidak menjawab; periksa alamat dan jaringan.",
-                f"No Kafka broker answers at {self._bootstrap_servers}; check address and network.",
-            ) from error
+            raise _unavailable(self._bootstrap_servers) from error
+
+    async def existing(self, topics: Sequence[str]) -> list[str]:
+        """Return those of some topics that exist, in their order."""
+        try:
+            found = {partition.topic for partition in await self._partitions(topics)}
+        except (KafkaError, OSError) as error:
+            raise _unavailable(self._bootstrap_servers) from error
+        return [topic for topic in topics if topic in found]
 
     async def _read(
         self, partitions: Sequence[aiokafka.TopicPartition], since: int | None

@@ -17,7 +17,7 @@ from simpul_processors.testing import InMemoryStore
 from simpul_processors.views import VIEWS
 from simpul_processors.worker import Limits, Worker
 from simpul_schemas.alerts import ALERT_SCHEMA, Alert, AlertState
-from simpul_schemas.errors import BrokerUnavailable
+from simpul_schemas.errors import BrokerUnavailable, OutsideError
 from simpul_schemas.figures import VIEW_SPECS
 from simpul_schemas.log import LogReader, Outgoing, StartOffset
 from simpul_schemas.testing import InMemoryReader, InMemoryWriter
@@ -53,8 +53,11 @@ class Watch:
         def follow(topics: Sequence[str], start: StartOffset) -> LogReader:
             return InMemoryReader(bus.log, topics, start)
 
+        async def existing(topics: Sequence[str]) -> list[str]:
+            return [topic for topic in topics if topic in bus.log.topics]
+
         self.seat = InMemoryReader(bus.log, [ALERT_TOPIC], lambda _: 0)
-        self.feed = AlertFeed(self.seat, follow, Sieve(rules, bus.registry))
+        self.feed = AlertFeed(self.seat, follow, existing, Sieve(rules, bus.registry))
         self.now = NOW
         self.desk = AlertDesk(rules, bus.registry, InMemoryWriter(bus.log, fail), lambda: self.now)
 
@@ -171,10 +174,20 @@ def test_who_has_not_the_seat_looks_at_nothing(watched: Any) -> None:
 
     async def use() -> None:
         watch = Watch(watched)
-        feed = AlertFeed(NoSeat(watched.log, [ALERT_TOPIC], lambda _: 0), watch.feed._make_follower, watch.feed._sieve)
-        await feed.start()
-        assert await feed.look(0.0) is None
-        await feed.stop()
+        watch.feed._seat = NoSeat(watched.log, [ALERT_TOPIC], lambda _: 0)
+        await watch.feed.start()
+        assert await watch.feed.look(0.0) is None
+        await watch.feed.stop()
+
+    asyncio.run(use())
+
+
+def test_a_bus_without_the_topics_of_the_rules_is_said_in_a_sentence(watched: Any) -> None:
+    async def use() -> None:
+        watch = Watch(watched)
+        await watch.feed.start()
+        with pytest.raises(OutsideError, match="simpul up"):
+            await watch.look()
 
     asyncio.run(use())
 
