@@ -55,7 +55,7 @@ def alerts_list(
         and (region is None or alert.region == region or alert.region.startswith(f"{region}."))
     ]
     if as_json:
-        document = {"alerts": [{"alert": alert.id, **asdict(alert)} for alert in found]}
+        document = {"alerts": [_document(alert) for alert in found]}
         sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
     else:
         _show(found)
@@ -104,6 +104,10 @@ def alerts_lint(
         for said in wrong:
             sys.stderr.write(f"{said['id']} / {said['en']}\n")
     raise typer.Exit(1 if wrong else 0)
+
+
+def _document(alert: Alert) -> dict[str, Any]:
+    return {"alert": alert.id, **asdict(alert), "evidence": [one._asdict() for one in alert.evidence]}
 
 
 def _show(found: list[Alert]) -> None:

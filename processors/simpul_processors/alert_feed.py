@@ -11,7 +11,7 @@ dimensions stand in it), and only what a rule watches is decoded.
 import json
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from simpul_processors.alert_engine import Coverage, DayFigure
 from simpul_processors.alert_rules import AlertRule
@@ -163,25 +163,21 @@ class Sieve:
         rules = self._by_topic.get(topic, [])
         prefixes = tuple({f'["{rule.level.value}",'.encode() for rule in rules})
         for key, value in records:
-            if key is None or value is None or not key.startswith(prefixes) or b'"DAY"' not in key:
-                continue
-            yield from self._figures(rules, key, value)
+            if key is not None and value is not None and key.startswith(prefixes) and b'"DAY"' in key:
+                yield from self._figures(rules, key, value)
 
     def _figures(self, rules: Sequence[AlertRule], key: bytes, value: bytes) -> Iterator[DayFigure]:
-        record: dict[str, Any] | None = None
         name = key.decode(errors="replace")
-        for rule in rules:
-            assert rule.figures is not None  # noqa: S101  # only such rules are in `_by_topic`
-            place = _place(name, rule)
-            if place is None:
-                continue
-            record = record or self._decode(value)
-            if record is None:
-                return
-            region, day = place
-            revision, counted = record.get("revision"), record.get(rule.figures.measure)
+        place = _place(name)
+        wanted = [rule for rule in rules if _watches(rule, place)] if place else []
+        record = self._decode(value) if wanted else None
+        if place is None or record is None:
+            return
+        revision = record.get("revision")
+        for rule in wanted:
+            counted = record.get(rule.figures.measure) if rule.figures else None
             if isinstance(revision, int) and isinstance(counted, int):  # an older schema may lack the measure
-                yield DayFigure(rule.name, region, day, name, revision, counted)
+                yield DayFigure(rule.name, place.region, place.day, name, revision, counted)
 
     def coverage(self, records: Iterable[tuple[bytes | None, bytes | None]]) -> Iterator[Coverage]:
         """Read records of the topic of completeness."""
@@ -217,18 +213,30 @@ class Sieve:
             raise
 
 
-def _place(key: str, rule: AlertRule) -> tuple[str, int] | None:
-    """Return region and day of a figure's key, `["regency","53.71","DAY","2024-02-14",...]`, if the rule watches it."""
-    figures = rule.figures
+class _Place(NamedTuple):
+    """What the key of a day's figure says, `["regency","53.71","DAY","2024-02-14",...]`; `day` is an ordinal."""
+
+    level: str
+    region: str
+    day: int
+    dimensions: Sequence[str]
+
+
+def _place(key: str) -> _Place | None:
     try:
         level, region, kind, period, *dimensions = json.loads(key)
-        if figures is None or level != rule.level or kind != PeriodKind.DAY:
+        if kind != PeriodKind.DAY or not isinstance(region, str):
             return None
-        if not isinstance(region, str) or not rule.watches(region):
-            return None
-        named = dict(zip((one.name for one in VIEW_SPECS[figures.view].dimensions), dimensions, strict=True))
-        if any(named[name] not in values for name, values in figures.values.items()):
-            return None
-        return region, Period.read(kind, period).first.toordinal()
+        return _Place(level, region, Period.read(kind, period).first.toordinal(), dimensions)
     except (ValueError, TypeError):
         return None
+
+
+def _watches(rule: AlertRule, place: _Place) -> bool:
+    figures = rule.figures
+    if figures is None or place.level != rule.level or not rule.watches(place.region):
+        return False
+    names = [dimension.name for dimension in VIEW_SPECS[figures.view].dimensions]
+    if len(names) != len(place.dimensions):
+        return False
+    return all(place.dimensions[names.index(name)] in values for name, values in figures.values.items())

@@ -167,6 +167,7 @@ def test_what_is_refused_goes_home_is_repaired_once_and_then_raises_its_alert(re
     raised = region.alert("extreme_incident", "RAISED")
     assert raised["count"] >= 1  # of today, also of an earlier run on the same bus
     assert raised["text_id"].startswith("Kejadian berat")
+    assert sum(one["value"] for one in raised["evidence"]) == raised["count"]
 
 
 def test_an_alert_outlives_its_worker_and_another_one_clears_it(region: Region) -> None:
