@@ -97,6 +97,13 @@ class View:
         expressions = {name: str(expression) for name, expression in self.expressions.items()}
         return json.dumps([self.spec.partial_schema, expressions], sort_keys=True)
 
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns of an event that the view needs; polars names no columns inside a list of them, `fields` does."""
+        expressions = [*self.expressions.values(), COUNTS]
+        asked = {name for expression in expressions for name in expression.meta.root_names()}
+        return frozenset({"event_id", "subject", "revision", "region", *asked, *self.spec.fields})
+
     def contributions(self, events: pl.DataFrame) -> pl.DataFrame:
         """Return the events with their period, dimensions and measures, and their base group as text."""
         # Lazily, since only then is what several expressions share, as a zone's offset, computed once.
