@@ -72,12 +72,16 @@ class View:
 
     A measure that is unknown for an event adds nothing; what is unknown is told by the measures of coverage. A
     dimension that is unknown is `NOT_STATED`.
+
+    `version` is raised when something changes that the text of the expressions does not show: a Python function, or a
+    long list of values.
     """
 
     spec: ViewSpec
     period: PeriodOf
     dimensions: Mapping[str, pl.Expr]
     measures: Mapping[str, pl.Expr]
+    version: int = 1
 
     @property
     def expressions(self) -> dict[str, pl.Expr]:
@@ -95,7 +99,7 @@ class View:
     def declaration(self) -> str:
         """All that the view says, as a text that changes when it does."""
         expressions = {name: str(expression) for name, expression in self.expressions.items()}
-        return json.dumps([self.spec.partial_schema, expressions], sort_keys=True)
+        return json.dumps([self.version, self.spec.partial_schema, expressions], sort_keys=True)
 
     @property
     def columns(self) -> frozenset[str]:
