@@ -15,7 +15,7 @@ from simpul_processors.local_time import local_day
 from simpul_schemas.calendars import PeriodKind
 from simpul_schemas.events.envelope import Action, Mode
 from simpul_schemas.events.shared import TimePrecision
-from simpul_schemas.figures import NOT_STATED, ViewSpec
+from simpul_schemas.figures import DIMENSION_CHARACTERS, NOT_STATED, ViewSpec
 from simpul_schemas.periods import NO_KIND, NO_PERIOD, containing
 from simpul_schemas.regions import NATION, level_of
 
@@ -86,7 +86,10 @@ class View:
     @property
     def expressions(self) -> dict[str, pl.Expr]:
         """All that is computed from an event, by the columns it fills; measures count only what `COUNTS`."""
-        own = {name: expression.cast(pl.String).fill_null(NOT_STATED) for name, expression in self.dimensions.items()}
+        own = {
+            name: self._short(name, expression.cast(pl.String).fill_null(NOT_STATED))
+            for name, expression in self.dimensions.items()
+        }
         counted = {name: pl.when(COUNTS).then(self.measures[name]) for name in self.spec.measure_names}
         return {
             "period_kind": self.period.kind,
@@ -94,6 +97,10 @@ class View:
             **own,
             **{name: expression.fill_null(0).cast(pl.Int64) for name, expression in counted.items()},
         }
+
+    def _short(self, name: str, dimension: pl.Expr) -> pl.Expr:
+        """Cut a text: it stands in the key and the value of up to 20 figures, which a broker must take."""
+        return dimension if name == self.spec.unfolds else dimension.str.head(DIMENSION_CHARACTERS)
 
     @property
     def declaration(self) -> str:

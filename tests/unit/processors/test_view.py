@@ -120,6 +120,24 @@ def test_lines_are_summed_by_unit_and_what_no_total_may_be_is_not_counted_as_val
     assert json.loads(found) == [["-", 1, 2, 2, 10**12 + 7, 0, 0], ["kg", 1, 3, 2, 1501, 2, 5]]
 
 
+def test_units_beyond_the_fiftieth_are_one_so_that_no_list_is_too_long_for_a_record() -> None:
+    lines = [line(f"{number:03d}" + "\0" * 60, 1, 1000) for number in range(160)]
+    (found,) = lists_by_unit(pl.Series([lines])).to_list()
+    parts = {unit: measures for unit, *measures in json.loads(found)}
+    assert len(parts) == 51
+    assert parts["(lain)"][0] == 1
+    assert [sum(column) for column in zip(*parts.values(), strict=True)][1:] == [160, 160, 160, 160, 160]
+    assert len(found.encode()) < 50_000
+
+
+def test_a_dimension_of_free_text_is_cut_before_it_becomes_a_key() -> None:
+    view = VIEWS["participation"]
+    columns = {name: [None] for name in view.columns}
+    known = {"region": ["17.01"], "election": ["é" * 10**6], "action": ["SUBMIT"], "mode": ["ACTUAL"]}
+    found = view.contributions(pl.DataFrame(columns | known))
+    assert from_text(found[GROUP][0]) == ["17.01", "NONE", "-", "é" * 100]
+
+
 def test_events_without_lines_have_an_empty_list() -> None:
     kind = pl.List(pl.Struct(dict.fromkeys(line("", 1, 1), pl.String) | {"quantity_thousandths": pl.Int64}))
     items = pl.Series([None, []], dtype=kind)

@@ -62,7 +62,7 @@ def test_threads_that_learn_at_once_all_get_answers_and_all_of_them_are_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inner = InMemoryRegistry()
-    subjects = [f"{number}-value" for number in range(120)]
+    subjects = [f"{number}-value" for number in range(300)]
     ids = {subject: inner.register(subject, f'"{subject}"') for subject in subjects}
     shared = CachedRegistry(inner, tmp_path, "http://registri")
     # Python's own writer of JSON, in many small steps, so that threads take turns in the middle of a document.
