@@ -15,7 +15,7 @@ from simpul_processors.local_time import local_day
 from simpul_schemas.calendars import PeriodKind
 from simpul_schemas.events.envelope import Action, Mode
 from simpul_schemas.events.shared import TimePrecision
-from simpul_schemas.figures import NOT_STATED, ViewSpec
+from simpul_schemas.figures import DIMENSION_CHARACTERS, NOT_STATED, ViewSpec
 from simpul_schemas.periods import NO_KIND, NO_PERIOD, containing
 from simpul_schemas.regions import NATION, level_of
 
@@ -72,17 +72,24 @@ class View:
 
     A measure that is unknown for an event adds nothing; what is unknown is told by the measures of coverage. A
     dimension that is unknown is `NOT_STATED`.
+
+    `version` is raised when something changes that the text of the expressions does not show: a Python function, or a
+    long list of values.
     """
 
     spec: ViewSpec
     period: PeriodOf
     dimensions: Mapping[str, pl.Expr]
     measures: Mapping[str, pl.Expr]
+    version: int = 1
 
     @property
     def expressions(self) -> dict[str, pl.Expr]:
         """All that is computed from an event, by the columns it fills; measures count only what `COUNTS`."""
-        own = {name: expression.cast(pl.String).fill_null(NOT_STATED) for name, expression in self.dimensions.items()}
+        own = {
+            name: self._short(name, expression.cast(pl.String).fill_null(NOT_STATED))
+            for name, expression in self.dimensions.items()
+        }
         counted = {name: pl.when(COUNTS).then(self.measures[name]) for name in self.spec.measure_names}
         return {
             "period_kind": self.period.kind,
@@ -91,11 +98,22 @@ class View:
             **{name: expression.fill_null(0).cast(pl.Int64) for name, expression in counted.items()},
         }
 
+    def _short(self, name: str, dimension: pl.Expr) -> pl.Expr:
+        """Cut a text: it stands in the key and the value of up to 20 figures, which a broker must take."""
+        return dimension if name == self.spec.unfolds else dimension.str.head(DIMENSION_CHARACTERS)
+
     @property
     def declaration(self) -> str:
         """All that the view says, as a text that changes when it does."""
         expressions = {name: str(expression) for name, expression in self.expressions.items()}
-        return json.dumps([self.spec.partial_schema, expressions], sort_keys=True)
+        return json.dumps([self.version, self.spec.partial_schema, expressions], sort_keys=True)
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns of an event that the view needs; polars names no columns inside a list of them, `fields` does."""
+        expressions = [*self.expressions.values(), COUNTS]
+        asked = {name for expression in expressions for name in expression.meta.root_names()}
+        return frozenset({"event_id", "subject", "revision", "region", *asked, *self.spec.fields})
 
     def contributions(self, events: pl.DataFrame) -> pl.DataFrame:
         """Return the events with their period, dimensions and measures, and their base group as text."""

@@ -157,6 +157,21 @@ def test_a_view_that_is_only_declared_computes_its_history_from_the_log() -> Non
         assert sum(figure[measure] for figure in nation.values()) == sum(by_year) > 0
 
 
+@pytest.mark.parametrize("name", ["aid_items", "incident"])
+def test_partial_figures_in_any_order_and_twice_give_the_same_figures(name: str) -> None:
+    rng = random.Random(name)
+    bus = Bus(VIEWS[name], oracle.events(rng, VIEWS[name].spec.event_type, 400))
+    bus.fold(37)
+    expected = bus.figures()
+    partials = bus.log.topics[partial_topic(name)]
+    again = partials + rng.sample(partials, len(partials) // 3)
+    rng.shuffle(again)
+    bus.log.topics[partial_topic(name)], bus.log.topics[view_topic(name)] = again, []
+    bus._run(FigureStage(VIEWS[name].spec, bus.registry), 53)
+    assert bus.figures() == expected
+    assert len(expected) > 500
+
+
 def test_handovers_without_lines_are_in_no_figure_of_lines() -> None:
     published = oracle.events(random.Random("empty"), "aid_handover", 50)
     bus = Bus(VIEWS["aid_items"], [event | {"items": None} for event in published])

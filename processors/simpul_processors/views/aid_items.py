@@ -10,6 +10,10 @@ from simpul_schemas.figures.aid_items import AID_ITEMS
 
 #: A unit is free text; longer ones are cut, so that the keys of figures stay short.
 UNIT_CHARACTERS = 40
+#: Units of one handover that are told apart, in the order of the alphabet; the list must fit a record.
+MOST_UNITS = 50
+#: Unit of what is in others.
+OTHER_UNITS = "(lain)"
 #: Quantities are thousandths.
 _SCALE = 1000
 
@@ -46,8 +50,14 @@ def _by_unit(lines: pl.DataFrame) -> pl.DataFrame:
         value_sen=value.sum().floordiv(_SCALE),
     )
     countable = pl.col("value_sen") <= MAX_TOTAL_SEN
-    return sums.with_columns(
+    sums = sums.with_columns(
         pl.when(countable).then(name).otherwise(0).alias(name) for name in ("lines_valued", "value_sen")
+    )
+    told_apart = pl.int_range(pl.len()).over("event") < MOST_UNITS
+    return (
+        sums.sort("event", "unit")
+        .group_by("event", pl.when(told_apart).then("unit").otherwise(pl.lit(OTHER_UNITS)).alias("unit"))
+        .agg(pl.col("handovers").first(), pl.col(AID_ITEMS.measure_names[1:]).sum())
     )
 
 

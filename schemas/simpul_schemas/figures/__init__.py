@@ -12,9 +12,18 @@ from simpul_schemas.figures.incident import INCIDENT
 from simpul_schemas.figures.participation import PARTICIPATION
 from simpul_schemas.figures.prevention import PREVENTION
 from simpul_schemas.figures.report import REPORT
-from simpul_schemas.figures.spec import FIGURE_HEAD, FROM_DAYS, NOT_STATED, PARTIAL_HEAD, Named, ViewSpec
+from simpul_schemas.figures.spec import (
+    DIMENSION_CHARACTERS,
+    FIGURE_HEAD,
+    FROM_DAYS,
+    NOT_STATED,
+    PARTIAL_HEAD,
+    Named,
+    ViewSpec,
+)
 
 __all__ = [
+    "DIMENSION_CHARACTERS",
     "FIGURE_HEAD",
     "FROM_DAYS",
     "NOT_STATED",

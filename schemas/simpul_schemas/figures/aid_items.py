@@ -12,7 +12,8 @@ AID_ITEMS = ViewSpec(
         Named(
             "unit",
             "Satuan, huruf kecil, paling banyak 40 huruf. Unit of the quantity in lower case, cut to 40 characters, "
-            "such as kg; - where none is stated. Never add quantities of two units.",
+            "such as kg; - where none is stated, (lain) for what is in more than 50 units of one handover. Never add "
+            "quantities of two units.",
         ),
     ),
     measures=(

@@ -20,6 +20,8 @@ PARTIAL_HEAD = ("region", "period_kind", "period", "origin", "revision")
 FIGURE_HEAD = ("level", "region", "period_kind", "period", "revision")
 #: Value of a dimension that the event does not state.
 NOT_STATED = "-"
+#: Characters of a dimension at most: free text is cut, as it becomes a part of keys.
+DIMENSION_CHARACTERS = 100
 #: Periods of a figure that begins as that of a day.
 FROM_DAYS = (PeriodKind.DAY, PeriodKind.WEEK, PeriodKind.MONTH, PeriodKind.CATURWULAN, PeriodKind.YEAR)
 
