@@ -148,6 +148,8 @@ def _feeding(  # noqa: PLR0913, PLR0917  # what `add_alerts` has made
                             await channel.put(glance)
                 except OutsideError as error:
                     _log.warning("peringatan / alerts: %s (%.0f s)", error, _RETRY_SECONDS)
+                except Exception:  # noqa: BLE001  # whatever it is, the fold beside it must not end with it
+                    _log.exception("peringatan / alerts")
                 finally:
                     await reader.stop()
                     await writer.stop()

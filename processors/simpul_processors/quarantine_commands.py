@@ -215,7 +215,8 @@ async def _redrive_one(  # noqa: PLR0913, PLR0917  # what the command has made r
     decoded = EventReader(connection.registry).read(found.refusal)
     kind = decoded.kind.name if decoded and decoded.kind else found.refusal.origin.event_type
     setter = set_fields(kind, assignments)
-    await redriver.one(found, decoded, lambda event: setter(event if whole is None else whole), result)
+    given = whole is not None
+    await redriver.one(found, decoded, lambda event: setter(event if whole is None else whole), result, whole=given)
 
 
 def _check_ways(name: str | None, assignments: Sequence[str] | None, edit: Path | None, script: Path | None) -> None:

@@ -57,12 +57,16 @@ class Redriver:
     wish: Wish
     now_micros: Callable[[], int]
 
-    async def one(self, found: Found, decoded: Decoded | None, mend: Mend, result: Redrive) -> None:
-        """Redrive one refusal by hand; an event that cannot be read is mended from nothing."""
+    async def one(
+        self, found: Found, decoded: Decoded | None, mend: Mend, result: Redrive, *, whole: bool = False
+    ) -> None:
+        """Redrive one refusal by hand; one that cannot be read must be given `whole`."""
         if found.marker is not None:
             result.already.append(found.marker)
-            return
-        await self._send(self._repair(found.refusal, decoded, mend, result), result)
+        elif decoded is None and not whole:
+            result.unreadable.append(found.refusal.origin.id)
+        else:
+            await self._send(self._repair(found.refusal, decoded, mend, result), result)
 
     async def all(self, snapshots: Snapshots, wanted: Filter, mend: Mend, result: Redrive, on_record: OnRecord) -> None:
         """Redrive every open refusal that a filter takes and a script mends."""

@@ -31,10 +31,11 @@ def redriver(bus: Any, *, move: bool = False, dry_run: bool = False, writer: Any
     )
 
 
-def by_hand(bus: Any, name: str, mend: Mend, **options: Any) -> Redrive:
+def by_hand(bus: Any, name: str, mend: Mend, *, whole: bool = False, **options: Any) -> Redrive:
     async def use() -> Redrive:
         found, result = await find(bus.snapshots, name), Redrive()
-        await redriver(bus, **options).one(found, EventReader(bus.registry).read(found.refusal), mend, result)
+        decoded = EventReader(bus.registry).read(found.refusal)
+        await redriver(bus, **options).one(found, decoded, mend, result, whole=whole)
         return result
 
     return asyncio.run(use())
@@ -199,7 +200,8 @@ def test_a_whole_event_from_a_file_replaces_bytes_that_nobody_can_read(
     file = tmp_path / "fix.json"
     file.write_text(json.dumps(document), encoding="utf-8")
     event = whole_event(file)
-    (sent,) = by_hand(bus, "53.incident/0@1", lambda _: event).sent
+    assert by_hand(bus, "53.incident/0@1", set_fields("incident", ["killed=1"])).unreadable == ["53.incident/0@1"]
+    (sent,) = by_hand(bus, "53.incident/0@1", lambda _: event, whole=True).sent
     assert sent.record["killed"] == 3
     assert accepted(bus) == [2]
 
