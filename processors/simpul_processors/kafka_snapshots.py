@@ -29,12 +29,12 @@ class KafkaSnapshots:
     def __init__(self, bootstrap_servers: str) -> None:
         self._bootstrap_servers = bootstrap_servers
 
-    async def read(self, topics: Sequence[str], since: int | None = None) -> AsyncIterator[Stored]:
+    async def read(self, topics: Sequence[str]) -> AsyncIterator[Stored]:
         """See `simpul_processors.snapshots.Snapshots`."""
         try:
             partitions = await self._partitions(topics)
             if partitions:
-                async for stored in self._read(partitions, since):
+                async for stored in self._read(partitions):
                     yield stored
         except (KafkaError, OSError) as error:
             raise _unavailable(self._bootstrap_servers) from error
@@ -47,9 +47,7 @@ class KafkaSnapshots:
             raise _unavailable(self._bootstrap_servers) from error
         return [topic for topic in topics if topic in found]
 
-    async def _read(
-        self, partitions: Sequence[aiokafka.TopicPartition], since: int | None
-    ) -> AsyncGenerator[Stored, None]:
+    async def _read(self, partitions: Sequence[aiokafka.TopicPartition]) -> AsyncGenerator[Stored, None]:
         consumer = aiokafka.AIOKafkaConsumer(
             bootstrap_servers=self._bootstrap_servers,
             auto_offset_reset="earliest",
@@ -58,7 +56,7 @@ class KafkaSnapshots:
         )
         try:
             await consumer.start()
-            left = await _assign(consumer, partitions, since)
+            left = await _assign(consumer, partitions)
             while left:
                 fetched = await consumer.getmany(*left, timeout_ms=_POLL_MS, max_records=_MAX_RECORDS)
                 for partition, records in fetched.items():
@@ -86,15 +84,12 @@ class KafkaSnapshots:
 
 
 async def _assign(
-    consumer: aiokafka.AIOKafkaConsumer, found: Sequence[aiokafka.TopicPartition], since: int | None
+    consumer: aiokafka.AIOKafkaConsumer, found: Sequence[aiokafka.TopicPartition]
 ) -> dict[aiokafka.TopicPartition, int]:
     """Take every partition, go to where reading begins, and return the end of each that has something to read."""
     consumer.assign(found)
     begins = await consumer.beginning_offsets(found)
     ends = await consumer.end_offsets(found)
-    if since is not None:
-        later = await consumer.offsets_for_times(dict.fromkeys(found, since // 1000))
-        begins = {at: later[at].offset if later.get(at) else ends[at] for at in found}
     for partition in found:
         consumer.seek(partition, begins[partition])
     return {at: ends[at] for at in found if begins[at] < ends[at]}

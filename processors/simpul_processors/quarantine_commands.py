@@ -76,7 +76,7 @@ def quarantine_list(
 
     async def read(on_record: "OnRecord") -> None:
         snapshots = KafkaSnapshots(connection.bootstrap_servers)
-        async for item in items(snapshots, wanted.provinces, wanted.since, on_record):
+        async for item in items(snapshots, wanted.provinces, on_record):
             ledger.add(item)
 
     with _counting() as on_record:

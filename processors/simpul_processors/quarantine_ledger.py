@@ -19,7 +19,7 @@ def _ignore() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which refusals are meant; empty means all. `since` is in microseconds, by when they came into quarantine."""
+    """Which refusals are meant; empty means all. `since` is in microseconds, by when their first copies came."""
 
     provinces: Sequence[str]
     since: int | None = None
@@ -31,7 +31,8 @@ class Filter:
         """Return whether a refusal of these provinces is meant."""
         origin = refusal.origin
         return (
-            (not self.codes or any(code in self.codes for code in refusal.codes))
+            (self.since is None or refusal.quarantined_at >= self.since)
+            and (not self.codes or any(code in self.codes for code in refusal.codes))
             and (not self.event_types or origin.event_type in self.event_types)
             and (not self.ids or origin.id in self.ids)
         )
@@ -63,14 +64,17 @@ class Ledger:
     wanted: Filter
     _groups: dict[tuple[str, str, str, str], Group] = field(default_factory=dict)
     _found: dict[Origin, tuple[Group, int]] = field(default_factory=dict)
+    _seen: set[Origin] = field(default_factory=set)
     _redriven: set[str] = field(default_factory=set)
 
     def add(self, item: Refusal | Marker) -> None:
         """Take in a record of a quarantine topic, in the order of the topic."""
         if isinstance(item, Marker):
             self._redriven.add(item.id)
-        elif item.origin not in self._found and self.wanted.takes(item):
-            self._found[item.origin] = self._group(item), item.quarantined_at
+        elif item.origin not in self._seen:
+            self._seen.add(item.origin)
+            if self.wanted.takes(item):
+                self._found[item.origin] = self._group(item), item.quarantined_at
 
     def groups(self) -> list[Group]:
         """Return the groups: open ones first, the largest before the others."""
@@ -104,10 +108,13 @@ class Found:
 
 
 async def items(
-    snapshots: Snapshots, provinces: Sequence[str], since: int | None, on_record: OnRecord = _ignore
+    snapshots: Snapshots, provinces: Sequence[str], on_record: OnRecord = _ignore
 ) -> AsyncIterator[Refusal | Marker]:
-    """Yield what lies in the quarantine of some provinces; records of others than the bus are left out."""
-    async for stored in snapshots.read([quarantine_topic(province) for province in provinces], since):
+    """Yield what lies in the quarantine of some provinces; records of others than the bus are left out.
+
+    Always from the beginning: a fold that starts anew writes copies behind the markers of what was redriven.
+    """
+    async for stored in snapshots.read([quarantine_topic(province) for province in provinces]):
         on_record()
         item = _parse(stored)
         if item is not None:
@@ -124,7 +131,7 @@ async def find(snapshots: Snapshots, name: str) -> Found:
         )
     refusal: Refusal | None = None
     marker: Marker | None = None
-    async for item in items(snapshots, [origin.province], None):
+    async for item in items(snapshots, [origin.province]):
         if isinstance(item, Refusal) and refusal is None and item.origin == origin:
             refusal = item
         elif isinstance(item, Marker) and marker is None and item.id == name:

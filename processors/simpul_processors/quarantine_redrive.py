@@ -70,11 +70,7 @@ class Redriver:
 
     async def all(self, snapshots: Snapshots, wanted: Filter, mend: Mend, result: Redrive, on_record: OnRecord) -> None:
         """Redrive every open refusal that a filter takes and a script mends."""
-        markers = [
-            item
-            async for item in items(snapshots, wanted.provinces, wanted.since, on_record)
-            if isinstance(item, Marker)
-        ]
+        markers = [item async for item in items(snapshots, wanted.provinces, on_record) if isinstance(item, Marker)]
         known = {marker.id: marker for marker in reversed(markers)}
         reader = EventReader(self.registry)
         ready: list[Repaired] = []
@@ -127,7 +123,8 @@ class Redriver:
 async def _once(snapshots: Snapshots, wanted: Filter, on_record: OnRecord) -> AsyncIterator[Refusal]:
     """Yield each refusal that a filter takes, the first copy of it only."""
     seen: set[str] = set()
-    async for item in items(snapshots, wanted.provinces, wanted.since, on_record):
-        if isinstance(item, Refusal) and item.origin.id not in seen and wanted.takes(item):
+    async for item in items(snapshots, wanted.provinces, on_record):
+        if isinstance(item, Refusal) and item.origin.id not in seen:
             seen.add(item.origin.id)
-            yield item
+            if wanted.takes(item):
+                yield item

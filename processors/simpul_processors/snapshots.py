@@ -23,8 +23,5 @@ class Stored(NamedTuple):
 class Snapshots(Protocol):
     """Reads topics to the end that they had when it was asked."""
 
-    def read(self, topics: Sequence[str], since: int | None = None) -> AsyncIterator[Stored]:
-        """Yield every record of some topics, each partition in its order; `since` leaves out what was appended before.
-
-        A topic that does not exist has no records. `since` is in microseconds, as exact as the broker: milliseconds.
-        """
+    def read(self, topics: Sequence[str]) -> AsyncIterator[Stored]:
+        """Yield every record of some topics, each partition in its order; one that does not exist has none."""

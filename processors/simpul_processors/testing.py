@@ -16,12 +16,11 @@ class InMemorySnapshots:
     def __init__(self, log: InMemoryLog) -> None:
         self._log = log
 
-    async def read(self, topics: Sequence[str], since: int | None = None) -> AsyncIterator[Stored]:
+    async def read(self, topics: Sequence[str]) -> AsyncIterator[Stored]:
         """See `simpul_processors.snapshots.Snapshots`."""
         for topic in topics:
             for offset, (record, timestamp) in enumerate(list(self._log.topics.get(topic, ()))):
-                if since is None or timestamp >= since:
-                    yield Stored(Partition(topic, 0), offset, timestamp, record.key, record.value, record.headers)
+                yield Stored(Partition(topic, 0), offset, timestamp, record.key, record.value, record.headers)
 
 
 class InMemoryStore:

@@ -35,9 +35,9 @@ def place(request: pytest.FixtureRequest) -> Make:
     return KafkaWriter(address), KafkaSnapshots(address), topic
 
 
-async def all_of(snapshots: Snapshots, topics: list[str], since: int | None = None) -> list[Stored]:
+async def all_of(snapshots: Snapshots, topics: list[str]) -> list[Stored]:
     async with asyncio.timeout(30):
-        return [stored async for stored in snapshots.read(topics, since)]
+        return [stored async for stored in snapshots.read(topics)]
 
 
 def test_a_snapshot_shows_every_record_with_its_headers_and_ends(place: Make) -> None:
@@ -63,29 +63,6 @@ def test_a_snapshot_shows_every_record_with_its_headers_and_ends(place: Make) ->
 def test_a_snapshot_of_topics_that_do_not_exist_is_empty(place: Make) -> None:
     _, snapshots, _ = place
     assert asyncio.run(all_of(snapshots, [f"uji.{uuid.uuid4().hex}"])) == []
-
-
-def test_a_snapshot_since_a_moment_leaves_out_what_was_appended_before(place: Make) -> None:
-    writer, snapshots, make_topic = place
-    topic = make_topic()
-
-    async def use() -> None:
-        await writer.start()
-        await writer.send([Outgoing(topic, b"k", b"old")])
-        (old,) = await all_of(snapshots, [topic])
-        new = old
-        # The broker's clock has milliseconds: go on until one has passed.
-        async with asyncio.timeout(30):
-            while new.timestamp == old.timestamp:
-                await writer.send([Outgoing(topic, b"k", b"new")])
-                new = (await all_of(snapshots, [topic]))[-1]
-        found = await all_of(snapshots, [topic], new.timestamp)
-        assert found[-1] == new
-        assert old not in found
-        assert await all_of(snapshots, [topic], new.timestamp + 3_600_000_000) == []
-        await writer.stop()
-
-    asyncio.run(use())
 
 
 def test_a_broker_that_does_not_answer_is_said_in_a_sentence() -> None:

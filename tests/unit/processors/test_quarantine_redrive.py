@@ -53,7 +53,7 @@ def by_script(bus: Any, mend: Mend, wanted: Filter | None = None, **options: Any
 def ledger(bus: Any, wanted: Filter | None = None) -> list[Group]:
     async def use() -> list[Group]:
         found = Ledger(EventReader(bus.registry), wanted or Filter(["53"]))
-        async for item in items(bus.snapshots, ["53"], None):
+        async for item in items(bus.snapshots, ["53"]):
             found.add(item)
         return found.groups()
 
@@ -319,6 +319,20 @@ def test_the_list_groups_by_reason_counts_each_record_once_and_tells_open_from_r
     document = groups_document(groups)
     assert (document["open"], document["redriven"]) == (3, 1)
     assert document["groups"][0]["remedy"]["id"].startswith("Isi dengan 0 atau lebih")
+
+
+def test_what_was_redriven_stays_so_where_a_new_fold_writes_its_refusal_again_behind_the_marker(
+    bus: Any, incident: Incident
+) -> None:
+    bus.publish(incident(killed=-1))
+    accepted(bus)
+    by_hand(bus, "53.incident/0@0", set_fields("incident", ["killed=1"]))
+    after = bus.log.topics["simpul.53.quarantine.v1"][-1][1] + 1
+    accepted(bus)
+    since = Filter(["53"], since=after)
+    assert ledger(bus, since) == []
+    assert by_script(bus, as_it_is, since) == Redrive()
+    assert [group.redriven for group in ledger(bus)] == [1]
 
 
 def test_a_conflict_is_told_as_a_notice(bus: Any, incident: Incident) -> None:
