@@ -102,8 +102,8 @@ _SUBJECT: Mapping[str, Code] = MappingProxyType(
     {
         "subject.conflict": Code(
             Text(
-                "Subjek dan revisi ini sudah ada dengan isi atau event_id lain; yang pertama tetap berlaku.",
-                "This subject and revision exist with another content or event_id; the first one stands.",
+                "Subjek dan revisi ini sudah ada dengan isi atau event_id lain; berlaku event_id tertinggi.",
+                "This subject and revision exist with another content or event_id; the highest event_id counts.",
             ),
             Text(
                 "Bandingkan keduanya. Bila yang ini yang benar, kirim lagi dengan revisi lebih tinggi; jangan memakai "
