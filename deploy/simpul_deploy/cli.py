@@ -16,6 +16,7 @@ from simpul_deploy.errors import guarded
 from simpul_deploy.local import commands as local
 from simpul_processors import commands as processors
 from simpul_producers import commands as producers
+from simpul_producers.gateway import gateway_commands
 from simpul_schemas import regions_commands, schemas_commands
 from simpul_schemas.catalogue import catalogue_commands
 from simpul_schemas.settings import load_settings
@@ -33,6 +34,8 @@ app = typer.Typer(
 sink = typer.Typer(no_args_is_help=True, help="Basis data kementerian. / Ministry databases.")
 schemas = typer.Typer(no_args_is_help=True, help="Kontrak: skema dan aturan. / The contract: schemas and rules.")
 regions = typer.Typer(no_args_is_help=True, help="Wilayah. / Regions.")
+gateway = typer.Typer(invoke_without_command=True)
+gateway_key = typer.Typer(no_args_is_help=True, help="Kunci gerbang. / Keys of the gateway.")
 outbox = typer.Typer(no_args_is_help=True, help="Kotak keluar. / The outbox.")
 
 app.command("up")(guarded(local.up))
@@ -42,6 +45,11 @@ app.command("demo")(guarded(demo.demo))
 app.command("import")(guarded(producers.import_))
 app.command("worker")(guarded(processors.worker))
 outbox.command("status")(guarded(producers.outbox_status))
+gateway.callback()(guarded(gateway_commands.run))
+gateway_key.command("create")(guarded(gateway_commands.key_create))
+gateway_key.command("list")(guarded(gateway_commands.key_list))
+gateway_key.command("revoke")(guarded(gateway_commands.key_revoke))
+gateway_key.command("rotate")(guarded(gateway_commands.key_rotate))
 sink.command("run")(guarded(connectors.run))
 sink.command("status")(guarded(connectors.status))
 schemas.command("check")(guarded(schemas_commands.check))
@@ -51,6 +59,8 @@ regions.command("resolve")(guarded(regions_commands.regions_resolve))
 regions.command("list")(guarded(regions_commands.regions_list))
 app.add_typer(schemas, name="schemas")
 app.add_typer(regions, name="regions")
+gateway.add_typer(gateway_key, name="key")
+app.add_typer(gateway, name="gateway")
 app.add_typer(outbox, name="outbox")
 app.add_typer(sink, name="sink")
 

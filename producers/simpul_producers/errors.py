@@ -1,9 +1,12 @@
 """The errors of what enters the bus, below the two roots of `simpul_schemas.errors`.
 
     CallerError
+    ├── KeyRefused              a key of the gateway cannot be made, rotated or revoked like this
     ├── MappingError            a mapping file is unknown, unreadable or says something that cannot be meant
     └── TableError              a data file is not what the mapping says: not there, not text, no such column
     OutsideError
+    ├── GatewayFileError        a file of the gateway (keys, answers, pepper) cannot be read or written
+    ├── KeysUnavailable         the gateway has not seen its keys for too long to trust them
     ├── OutboxError             the outbox on disk cannot do its work
     │   ├── DiskFull            no room left; what was taken before is intact
     │   ├── OutboxNotWritable   no right to write there, or the folder cannot be made
@@ -22,6 +25,10 @@ from typing import ClassVar
 from simpul_schemas.errors import CallerError, OutsideError
 
 
+class KeyRefused(CallerError):
+    """A key of the gateway cannot be made, rotated or revoked like this."""
+
+
 class MappingError(CallerError):
     """A mapping says something that cannot be meant; `file` is where, `key` the dotted place in it ("" for all)."""
 
@@ -38,6 +45,27 @@ class TableError(CallerError):
     def __init__(self, file: str, message_id: str, message_en: str) -> None:
         super().__init__(f"Berkas {file}: {message_id}", f"File {file}: {message_en}")
         self.file = file
+
+
+class GatewayFileError(OutsideError):
+    """A file of the gateway (keys, answers, pepper) cannot be read or written; `path` is which."""
+
+    def __init__(self, path: Path, detail: str) -> None:
+        super().__init__(
+            f"Berkas gerbang {path} tidak dapat dipakai ({detail}); periksa hak akses dan ruang disk.",
+            f"The gateway's file {path} cannot be used ({detail}); check access rights and room on the disk.",
+        )
+        self.path = path
+
+
+class KeysUnavailable(OutsideError):
+    """The gateway has not seen its keys for too long to trust them: one of them may have been revoked since."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"Kunci tidak dapat dibaca ({reason}); permintaan ditolak sampai terbaca lagi.",
+            f"The keys cannot be read ({reason}); requests are refused until they can.",
+        )
 
 
 class OutboxError(OutsideError):
