@@ -4,7 +4,6 @@ import asyncio
 import functools
 import json
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -23,8 +22,9 @@ from simpul_producers.gateway.logs import Journal
 from simpul_producers.gateway.metrics import Metrics
 from simpul_producers.gateway.openapi import openapi_document
 from simpul_producers.gateway.problem import MEDIA_TYPE, Refused, problem
-from simpul_producers.gateway.results import Result, document, faults_from_json, http_status
+from simpul_producers.gateway.results import document, faults_from_json, http_status
 from simpul_producers.gateway.submissions import Submission, read_submissions
+from simpul_producers.gateway.waiting import WaitingRoom
 from simpul_producers.gateway.watch import Watch
 from simpul_producers.gateway.words import Language, language_of
 from simpul_producers.outbox import Known, State
@@ -54,32 +54,30 @@ class Parts:
 
 def make_app(parts: Parts) -> FastAPI:
     """Return the application of a gateway."""
-    # One thread stores: SQLite has one writer, and requests are taken in the order they came.
-    storing = ThreadPoolExecutor(1, thread_name_prefix="gateway-intake")
+    waiting = WaitingRoom(parts.intake)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
         # What was begun is finished: who was told "accepted" must find it on disk.
-        storing.shutdown(wait=True)
+        waiting.close()
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
-    _add_publishing(app, parts, storing)
+    _add_publishing(app, parts, waiting)
     _add_operations(app, parts)
     _add_problems(app, parts)
     app.add_middleware(Watch, journal=parts.journal, metrics=parts.metrics)
     return app
 
 
-def _add_publishing(app: FastAPI, parts: Parts, storing: ThreadPoolExecutor) -> None:
+def _add_publishing(app: FastAPI, parts: Parts, waiting: WaitingRoom) -> None:
     async def publish(request: Request, event_type: str | None) -> Response:
         key = _key_of(request, parts)
         if event_type is not None and event_type not in EVENT_TYPES:
             raise Refused(404, "event.type_unknown")
         submissions = await _submissions(request, event_type, parts.limits)
         parts.guests.let_pass(key, len(submissions))
-        work = functools.partial(parts.intake.take, key, submissions)
-        results: list[Result] = await asyncio.get_running_loop().run_in_executor(storing, work)
+        results = await waiting.take(key, submissions)
         parts.on_taken()
         parts.metrics.count_results([one.event_type for one in submissions], results)
         request.state.note = {

@@ -106,8 +106,15 @@ def _cloud_events(limits: GatewayLimits) -> dict[str, Any]:
         "summary": "CloudEvents 1.0: structured, batch, atau binary (ce-* di kepala). / structured, batch, or binary.",
         "tags": ["peristiwa"],
         "parameters": [
-            {"name": name, "in": "header", "required": False, "schema": _TEXT, "description": "binary mode"}
-            for name in ("ce-specversion", "ce-id", "ce-source", "ce-type", "ce-subject", "ce-time")
+            {
+                "name": f"ce-{name}",
+                "in": "header",
+                "required": False,
+                "schema": _TEXT,
+                "example": one[name],
+                "description": "binary",
+            }
+            for name in ("specversion", "id", "source", "type", "subject", "time")
         ],
         "requestBody": {
             "required": True,

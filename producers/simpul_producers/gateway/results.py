@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from simpul_producers.gateway.words import WORDS, Language, say
-from simpul_schemas.rules import Rule, Text
+from simpul_schemas.rules import Text
 
 
 class Status(StrEnum):
@@ -38,14 +38,6 @@ class Fault:
     def own(cls, code: str, pointer: str) -> "Fault":
         """Make a fault that the gateway itself has words for."""
         return cls(code, pointer, WORDS[code])
-
-    @classmethod
-    def of_rule(cls, rule: Rule, pointer: str) -> "Fault":
-        """Make the fault of a rule of the contract: what it says, and how to mend it."""
-        message = Text(
-            f"{rule.message.indonesian} {rule.remedy.indonesian}", f"{rule.message.english} {rule.remedy.english}"
-        )
-        return cls(rule.code, pointer, message)
 
     def document(self, language: Language) -> dict[str, str]:
         """Return it as a client reads it."""

@@ -109,6 +109,10 @@ WORDS: Mapping[str, Text] = MappingProxyType(
             "Pengenal ini sudah dipakai peristiwa dengan isi lain; koreksi memakai pengenal baru dan subjek yang sama.",
             "This id was taken with other content; a correction has a new id and the same subject.",
         ),
+        "envelope.revision_exhausted": Text(
+            "Revisi subjek ini sudah yang tertinggi; pakai subjek baru.",
+            "The revision of this subject is the highest there is; use a new subject.",
+        ),
         "broker.refused": Text(
             "Peristiwa ini ditolak broker; kirim lagi dengan pengenal baru, lebih kecil.",
             "The broker refused this event; send it again under a new id, and smaller.",

@@ -175,11 +175,11 @@ def test_a_mistake_of_ours_is_answered_500_without_its_words_and_without_a_paylo
 ) -> None:
     from simpul_producers.gateway.intake import Intake
 
-    def fail(_intake: object, _key: object, submissions: list[Any]) -> None:
-        raise RuntimeError(str(submissions[0].values))
+    def fail(_intake: object, requests: list[Any]) -> None:
+        raise RuntimeError(str(requests[0][1][0].values))
 
     with monkeypatch.context() as patch, live.client() as client:
-        patch.setattr(Intake, "take", fail)
+        patch.setattr(Intake, "take_together", fail)
         answer = client.post("/v1/events/incident", json=make_events(1, "3173012345678901"))
     assert (answer.status_code, answer.json()["code"]) == (500, "gateway.internal")
     assert "3173012345678901" not in answer.text + live.log.getvalue()

@@ -205,6 +205,19 @@ def test_a_late_original_with_its_own_lower_revision_is_taken(bench: Any, make_e
     assert bench.outbox.latest(make_event()["subject"]).revision == bench.now
 
 
+def test_a_subject_whose_revisions_are_used_up_is_refused_and_spoils_nothing(bench: Any, make_event: MakeEvent) -> None:
+    assert bench.one(make_event(revision=2**63 - 1)).status is Status.ACCEPTED
+    found = bench.take(make_event(event_id=OTHER_ID, killed=3), make_event(event_id=None, subject="other"))
+    assert told(found[0])[1:] == ("validate", "envelope.revision_exhausted", "/0/subject")
+    assert found[1].status is Status.ACCEPTED
+
+
+def test_a_subject_that_another_type_used_before_has_no_lifecycle_to_keep(bench: Any, make_event: MakeEvent) -> None:
+    bench.one(make_event())
+    budget = plain_example("budget") | {"subject": make_event()["subject"], "event_id": OTHER_ID}
+    assert bench.one(budget, event_type="budget").status is Status.ACCEPTED
+
+
 def test_a_clock_that_went_back_gives_no_lower_revision(bench: Any, make_event: MakeEvent) -> None:
     first = bench.one(make_event(event_id=None))
     bench.now -= 7_200_000_000
