@@ -22,10 +22,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-RUNS = 3
+RUNS = 5
 SLOW_CLIENTS = 200
 HONEST_CLIENTS = 4
-REQUESTS_PER_CLIENT = 250
+REQUESTS_PER_CLIENT = 150
 _DEADLINE_SECONDS = 60.0
 
 

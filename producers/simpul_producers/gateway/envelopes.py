@@ -25,6 +25,8 @@ from simpul_schemas.rules import Text
 
 #: Stands for an id that is not known yet, in a record that is only looked at.
 NO_ID = ""
+#: Of one event; who has more wrong fields than this has the wrong table, and answers must stay bounded.
+_MOST_FAULTS = 20
 #: Fields that the gateway makes where they are left out, and that therefore differ from one request to the next.
 _MADE = ("event_id", "revision", "recorded_at")
 _CODES = {"missing": "event.field_missing", "extra_forbidden": "event.field_unknown"}
@@ -96,7 +98,8 @@ def shape(event_type: EventType, submission: Submission, key: Key, now_micros: i
         # JSON once more: only in JSON does the strict model take a time or a symbol from a text.
         event = event_type.model.model_validate_json(json.dumps(filled))
     except ValidationError as error:
-        return tuple(_fault(detail, submission) for detail in error.errors(include_url=False, include_input=False))
+        details = error.errors(include_url=False, include_input=False, include_context=False)
+        return tuple(_fault(detail, submission) for detail in details[:_MOST_FAULTS])
     return Shaped(event.to_record(), frozenset(name for name in _MADE if name not in given))
 
 

@@ -134,13 +134,17 @@ class GuardedProtocol(H11Protocol):
         """Wait for the next head, or for the rest of a body that was answered before it was whole."""
         super().on_response_complete()
         if self.transport.is_closing():
-            # A client that does not read its answer would hold the connection for ever.
-            self._within(self._limits.answer_seconds, self.transport.abort)
+            self._close()
         elif self._phase is Phase.ANSWER:
             self._phase = Phase.HEAD
             self._stop_timer()
         else:
             self._answered = True
+
+    def timeout_keep_alive_handler(self) -> None:
+        """End a connection that rests."""
+        super().timeout_keep_alive_handler()
+        self._close()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # uvicorn's words; ours say the same in two languages
         """Refuse what h11 did not understand, although `heads` did."""
@@ -190,7 +194,7 @@ class GuardedProtocol(H11Protocol):
         if self._phase is not Phase.ANSWER:
             return
         if self._answered:
-            self.transport.close()
+            self._close()
         elif extra:
             self._end_after_answer()
 
@@ -203,13 +207,13 @@ class GuardedProtocol(H11Protocol):
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.keep_alive = False
         else:
-            self.transport.close()
+            self._close()
 
     def _head_is_late(self) -> None:
         if self._head:
             self._refuse(408, "http.head_too_slow")
         else:
-            self.transport.close()
+            self._close()
 
     def _check_body(self) -> None:
         elapsed = self.loop.time() - self._since
@@ -243,6 +247,11 @@ class GuardedProtocol(H11Protocol):
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self._within(self._limits.linger_seconds, self.transport.abort)
+
+    def _close(self) -> None:
+        """Close once what was written has left; a client that does not read it would hold the connection for ever."""
+        self.transport.close()
+        self._within(self._limits.answer_seconds, self.transport.abort)
 
     def _within(self, seconds: float, then: Callable[[], object]) -> None:
         """Set the one timer of this connection."""

@@ -112,6 +112,8 @@ def run_gateway(folder: Path, **limits: float) -> Iterator[Live]:
         )
         gateway = stack.enter_context(open_gateway(settings, journal, lambda: time.time_ns() // 1000))
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=2048))
+        # Small, so that an answer which nobody reads stays in this process, as a large one would.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 32_768)
         server = make_server(gateway)
         thread = threading.Thread(target=run_in_thread, args=(server, listener))
         thread.start()

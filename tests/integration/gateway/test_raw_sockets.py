@@ -234,6 +234,21 @@ def read_end(connection: socket.socket) -> bool:
     return True
 
 
+def test_a_client_that_does_not_read_its_answer_is_cut(gateway_with: Callable[..., Any]) -> None:
+    with gateway_with(answer_seconds=4, idle_seconds=1) as live:
+        live.wait_for(lambda: live.connections() == 0)
+        body = json.dumps([{"subject": "x", **{f"tidak_ada_{field}": 1 for field in range(40)}}] * 500).encode()
+        with socket.socket() as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.settimeout(30)
+            connection.connect(("127.0.0.1", live.port))
+            connection.sendall(live.head(len(body)) + body)
+            live.wait_for(lambda: live.lines("request") != [])
+            assert live.lines("request")[-1]["status"] == 422
+            assert live.connections() == 1
+            live.wait_for(lambda: live.connections() == 0)
+
+
 def test_one_address_cannot_take_all_connections_and_another_is_still_served(gateway_with: Callable[..., Any]) -> None:
     with gateway_with(connections_per_address=5, connections=20, linger_seconds=0.2) as live:
         live.wait_for(lambda: live.connections() == 0)

@@ -106,6 +106,10 @@ def test_every_wrong_field_is_told_at_once(bench: Any, make_event: MakeEvent) ->
     }
 
 
+def test_an_event_with_everything_wrong_is_told_so_within_bounds(bench: Any, make_event: MakeEvent) -> None:
+    assert len(bench.one(make_event(**{f"x{number}": 1 for number in range(1000)})).faults) == 20
+
+
 def test_a_key_for_some_types_opens_no_other(bench: Any, make_event: MakeEvent) -> None:
     assert told(bench.one(make_event(), replace(bench.key, event_types=("report",))))[2] == "key.type_differs"
     assert bench.one(make_event(), replace(bench.key, event_types=("incident",))).status is Status.ACCEPTED
