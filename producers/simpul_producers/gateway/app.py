@@ -122,9 +122,12 @@ def _add_operations(app: FastAPI, parts: Parts) -> None:
     async def metrics() -> Response:
         return Response(await asyncio.to_thread(parts.metrics.text), media_type=prometheus.MEDIA_TYPE)
 
+    # Written once, before the first request: anybody may ask for it.
+    description = _json(200, openapi_document(parts.limits)).body
+
     @app.get("/openapi.json")
     async def openapi() -> Response:
-        return _json(200, openapi_document(parts.limits))
+        return Response(description, media_type="application/json")
 
 
 def _add_problems(app: FastAPI, parts: Parts) -> None:

@@ -47,6 +47,18 @@ class Gateway:
     drainer: Drainer
 
 
+class _Counted:
+    """How many events wait, as counted last: counting reads an index, so nobody outside may ask for it at will."""
+
+    def __init__(self, outbox: SqliteOutbox) -> None:
+        self._outbox = outbox
+        self.pending = 0
+
+    def count(self) -> None:
+        """Count anew."""
+        self.pending = self._outbox.counts().pending
+
+
 @contextmanager
 def open_gateway(settings: Settings, journal: Journal, clock: Callable[[], int]) -> Iterator[Gateway]:
     """Open the files of a gateway, start to send and to look after health, and end all of it again."""
@@ -60,10 +72,11 @@ def open_gateway(settings: Settings, journal: Journal, clock: Callable[[], int])
         stack.callback(memory.close)
         ring = KeyRing(keys, load_pepper(settings), clock, time.monotonic)
         metrics = Metrics()
-        drainer = Drainer(lambda: _sender(settings, outbox, clock), lambda: outbox.counts().pending)
+        drainer = Drainer(lambda: _sender(settings, outbox, clock), lambda: len(outbox.pending(1)))
+        counted = _Counted(outbox)
         health = Health(
             {
-                "outbox": outbox.counts,
+                "outbox": counted.count,
                 "keys": ring.look,
                 "broker": lambda: _probe_broker(settings),
                 "registry": lambda: _probe_registry(settings),
@@ -74,7 +87,7 @@ def open_gateway(settings: Settings, journal: Journal, clock: Callable[[], int])
         trusted = settings.gateway.trusted_proxies
         door = Door(limits, frozenset(_split(trusted)), _tell_refusals(journal, metrics))
         metrics.gauge("connections", "Open connections.", lambda: door.open)
-        metrics.gauge("outbox_pending", "Events that wait for the broker.", lambda: outbox.counts().pending)
+        metrics.gauge("outbox_pending", "Events that wait for the broker.", lambda: counted.pending)
         metrics.gauge("sent", "Events that the broker acknowledged since the start.", lambda: drainer.state.sent)
         for name in health.is_well():
             metrics.gauge(f"{name}_up", f"1 while all is well with: {name}.", _reader(health, name))
