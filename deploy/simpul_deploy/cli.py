@@ -18,6 +18,7 @@ from simpul_processors import alert_commands, quarantine_commands
 from simpul_processors import commands as processors
 from simpul_producers import commands as producers
 from simpul_producers import import_group, template_command
+from simpul_producers.gateway import gateway_commands
 from simpul_producers.poller import commands as poller
 from simpul_schemas import regions_commands, schemas_commands
 from simpul_schemas.catalogue import catalogue_commands
@@ -45,6 +46,8 @@ schemas = typer.Typer(no_args_is_help=True, help="Kontrak: skema dan aturan. / T
 regions = typer.Typer(no_args_is_help=True, help="Wilayah. / Regions.")
 quarantine = typer.Typer(no_args_is_help=True, help="Karantina: yang ditolak. / Quarantine: what was refused.")
 alerts = typer.Typer(no_args_is_help=True, help="Peringatan dini. / Early warnings.")
+gateway = typer.Typer(invoke_without_command=True)
+gateway_key = typer.Typer(no_args_is_help=True, help="Kunci gerbang. / Keys of the gateway.")
 outbox = typer.Typer(no_args_is_help=True, help="Kotak keluar. / The outbox.")
 
 app.command("up")(guarded(local.up))
@@ -57,6 +60,11 @@ imports.command("template")(guarded(template_command.import_template))
 app.command("worker")(guarded(processors.worker))
 app.command("views")(guarded(processors.views))
 outbox.command("status")(guarded(producers.outbox_status))
+gateway.callback()(guarded(gateway_commands.run))
+gateway_key.command("create")(guarded(gateway_commands.key_create))
+gateway_key.command("list")(guarded(gateway_commands.key_list))
+gateway_key.command("revoke")(guarded(gateway_commands.key_revoke))
+gateway_key.command("rotate")(guarded(gateway_commands.key_rotate))
 sink.command("run")(guarded(connectors.run))
 sink.command("status")(guarded(connectors.status))
 schemas.command("check")(guarded(schemas_commands.check))
@@ -67,6 +75,8 @@ regions.command("list")(guarded(regions_commands.regions_list))
 app.add_typer(imports, name="import")
 app.add_typer(schemas, name="schemas")
 app.add_typer(regions, name="regions")
+gateway.add_typer(gateway_key, name="key")
+app.add_typer(gateway, name="gateway")
 app.add_typer(outbox, name="outbox")
 app.add_typer(sink, name="sink")
 quarantine.command("list")(guarded(quarantine_commands.quarantine_list))

@@ -1,6 +1,7 @@
 """The errors of what enters the bus, below the two roots of `simpul_schemas.errors`.
 
     CallerError
+    ├── KeyRefused              a key of the gateway cannot be made, rotated or revoked like this
     ├── MappingError            a mapping file is unknown, unreadable or says something that cannot be meant
     ├── TableError              a data file is not what the mapping says: not there, not text, no such column
     ├── RegionNotForTemplate    a template is asked for a region that is none, or is a kecamatan
@@ -8,6 +9,8 @@
     ├── CursorNotKept           the cursor column holds values that have no order to go on from
     └── SweepRefused            more rows are gone than the poll file allows; nothing was withdrawn
     OutsideError
+    ├── GatewayFileError        a file of the gateway (keys, answers, pepper) cannot be read or written
+    ├── KeysUnavailable         the gateway has not seen its keys for too long to trust them
     ├── OutboxError             the outbox on disk cannot do its work
     │   ├── DiskFull            no room left; what was taken before is intact
     │   ├── OutboxNotWritable   no right to write there, or the folder cannot be made
@@ -26,6 +29,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from simpul_schemas.errors import CallerError, OutsideError
+
+
+class KeyRefused(CallerError):
+    """A key of the gateway cannot be made, rotated or revoked like this."""
 
 
 class MappingError(CallerError):
@@ -100,6 +107,27 @@ class RegionNotForTemplate(CallerError):
             f"The region '{region}' is no province or kabupaten/kota; give Kemendagri's code, such as 53.13.",
         )
         self.region = region
+
+
+class GatewayFileError(OutsideError):
+    """A file of the gateway (keys, answers, pepper) cannot be read or written; `path` is which."""
+
+    def __init__(self, path: Path, detail: str) -> None:
+        super().__init__(
+            f"Berkas gerbang {path} tidak dapat dipakai ({detail}); periksa hak akses dan ruang disk.",
+            f"The gateway's file {path} cannot be used ({detail}); check access rights and room on the disk.",
+        )
+        self.path = path
+
+
+class KeysUnavailable(OutsideError):
+    """The gateway has not seen its keys for too long to trust them: one of them may have been revoked since."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"Kunci tidak dapat dibaca ({reason}); permintaan ditolak sampai terbaca lagi.",
+            f"The keys cannot be read ({reason}); requests are refused until they can.",
+        )
 
 
 class OutboxError(OutsideError):

@@ -77,6 +77,16 @@ class Note(NamedTuple):
     value: bytes | None
 
 
+class Known(NamedTuple):
+    """An event that was taken once, and what has become of it; `reason` is the broker's where it refused it."""
+
+    row: OutboxRow
+    state: State
+    reason: str
+    taken_at: int
+    settled_at: int | None
+
+
 class Outbox(Protocol):
     """Keeps events from the moment they are taken until the broker has them."""
 
@@ -122,6 +132,9 @@ class Outbox(Protocol):
 
     def latest(self, subject: str) -> OutboxRow | None:
         """Return a subject's event of the highest revision that the broker did not refuse; None where there is none."""
+
+    def find(self, event_id: str) -> Known | None:
+        """Return what is known of an event; None where it was never taken, or was pruned."""
 
     def reserve_revisions(self, subjects: Sequence[str], now_micros: int) -> list[int]:
         """Reserve a new revision for each subject, above all earlier ones and not below the clock.

@@ -17,7 +17,7 @@ from simpul_producers.errors import (
     OutboxNotWritable,
     SenderRunning,
 )
-from simpul_producers.outbox import Counts, Note, OutboxRow, PendingRow, RefusedRow, State, next_revision
+from simpul_producers.outbox import Counts, Known, Note, OutboxRow, PendingRow, RefusedRow, State, next_revision
 from simpul_producers.sqlite_notes import note_keys_after, read_notes, write_notes
 
 #: How long one waits for another process's transaction.
@@ -79,6 +79,12 @@ _LATEST = """
 SELECT event_id, event_type, subject, revision, topic, source, occurred_at, text, body
 FROM events JOIN schemas ON schemas.id = schema_id
 WHERE subject = ? AND state <> 2 ORDER BY revision DESC, event_id DESC LIMIT 1
+"""
+
+_FIND = """
+SELECT event_id, event_type, subject, revision, topic, source, occurred_at, text, body,
+    state, coalesce(reason, ''), taken_at, settled_at
+FROM events JOIN schemas ON schemas.id = schema_id WHERE event_id = ?
 """
 
 _RESERVE = "INSERT INTO reserved VALUES (?, ?) ON CONFLICT (subject) DO UPDATE SET revision = excluded.revision"
@@ -213,6 +219,12 @@ class SqliteOutbox:
         with self._lock, self._explained():
             found = self._connection.execute(_LATEST, (subject,)).fetchone()
         return OutboxRow(*found) if found else None
+
+    def find(self, event_id: str) -> Known | None:
+        """See `Outbox`."""
+        with self._lock, self._explained():
+            found = self._connection.execute(_FIND, (event_id,)).fetchone()
+        return Known(OutboxRow(*found[:9]), State(found[9]), *found[10:]) if found else None
 
     def reserve_revisions(self, subjects: Sequence[str], now_micros: int) -> list[int]:
         """See `Outbox`."""

@@ -1,4 +1,4 @@
-"""Twins in memory of the outside things of this package: outbox and Kafka client. For tests of this and other code."""
+"""Twins in memory of the outside things of this package: outbox, Kafka client, keys, answers. For tests."""
 
 import json
 import threading
@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from simpul_producers.errors import SenderRunning
-from simpul_producers.outbox import Counts, Note, OutboxRow, PendingRow, RefusedRow, State, next_revision
+from simpul_producers.gateway.answers import KEPT_MICROS, Refusal
+from simpul_producers.gateway.keys import Key
+from simpul_producers.outbox import Counts, Known, Note, OutboxRow, PendingRow, RefusedRow, State, next_revision
 from simpul_producers.poller.source import Cursor, TableRow
 from simpul_producers.producer import Delivery, Failure, FailureKind
 from simpul_schemas.errors import BrokerUnavailable
@@ -111,6 +113,13 @@ class InMemoryOutbox:
         """See `Outbox`."""
         rows = [kept.row for kept in self._kept if kept.row.subject == subject and kept.state is not State.REFUSED]
         return max(rows, key=lambda row: (row.revision, row.event_id), default=None)
+
+    def find(self, event_id: str) -> Known | None:
+        """See `Outbox`."""
+        for kept in self._kept:
+            if kept.row.event_id == event_id:
+                return Known(kept.row, kept.state, kept.reason, kept.taken_at, kept.settled_at)
+        return None
 
     def reserve_revisions(self, subjects: Sequence[str], now_micros: int) -> list[int]:
         """See `Outbox`."""
@@ -262,3 +271,47 @@ class _FakeDelivery:
     def failure(self, timeout_seconds: float) -> Failure | None:  # noqa: ARG002  # as `flush`
         """See `Delivery`."""
         return self.answer
+
+
+class InMemoryKeyStore:
+    """Keys without a disk; see `simpul_producers.gateway.keys.KeyStore`."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, Key] = {}
+        self._changes = 0
+
+    def all_keys(self) -> list[Key]:
+        """See `KeyStore`."""
+        return list(self._keys.values())
+
+    def put(self, key: Key) -> None:
+        """See `KeyStore`."""
+        self._keys[key.key_id] = key
+        self._changes += 1
+
+    def version(self) -> int:
+        """See `KeyStore`."""
+        return self._changes
+
+    def close(self) -> None:
+        """See `KeyStore`."""
+
+
+class InMemoryAnswerMemory:
+    """Refusals without a disk; see `simpul_producers.gateway.answers.AnswerMemory`."""
+
+    def __init__(self) -> None:
+        self._refusals: dict[tuple[str, str], Refusal] = {}
+
+    def recall(self, source: str, event_id: str) -> Refusal | None:
+        """See `AnswerMemory`."""
+        return self._refusals.get((source, event_id))
+
+    def remember(self, refusals: list[Refusal]) -> None:
+        """See `AnswerMemory`."""
+        self._refusals |= {(refusal.source, refusal.event_id): refusal for refusal in refusals}
+        oldest = max((refusal.at for refusal in refusals), default=0) - KEPT_MICROS
+        self._refusals = {name: kept for name, kept in self._refusals.items() if kept.at >= oldest}
+
+    def close(self) -> None:
+        """See `AnswerMemory`."""

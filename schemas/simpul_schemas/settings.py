@@ -15,6 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from simpul_schemas.errors import SettingsError
+from simpul_schemas.gateway_settings import GatewaySettings
 
 PREFIX = "SIMPUL__"
 CONFIG_VARIABLE = "SIMPUL_CONFIG"
@@ -48,6 +49,7 @@ class Settings(_Section):
     kafka: KafkaSettings = KafkaSettings()
     registry: RegistrySettings = RegistrySettings()
     database: DatabaseSettings = DatabaseSettings()
+    gateway: GatewaySettings = GatewaySettings()
     data_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("simpul", appauthor=False)))
     cache_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_cache_dir("simpul", appauthor=False)))
 

@@ -57,6 +57,17 @@ def test_an_event_id_that_is_there_adds_nothing_in_whatever_state_it_is(outbox: 
     assert outbox.pending(1)[0].row.body == b"body"
 
 
+def test_what_became_of_an_event_is_found_by_its_id(outbox: Outbox) -> None:
+    taken = row("a", body=bytes(range(256)))
+    outbox.add([taken, row("b"), row("c")], 7)
+    outbox.mark_sent([1], 8)
+    outbox.mark_refused(2, "too large", 9)
+    assert outbox.find("a") == (taken, State.SENT, "", 7, 8)
+    assert outbox.find("b") == (row("b"), State.REFUSED, "too large", 7, 9)
+    assert outbox.find("c") == (row("c"), State.PENDING, "", 7, None)
+    assert outbox.find("d") is None
+
+
 def test_adding_nothing_is_harmless(outbox: Outbox) -> None:
     assert outbox.add([], 1) == 0
     outbox.mark_sent([], 1)
