@@ -16,6 +16,7 @@ from simpul_deploy.errors import guarded
 from simpul_deploy.local import commands as local
 from simpul_processors import commands as processors
 from simpul_producers import commands as producers
+from simpul_producers import import_commands
 from simpul_schemas import regions_commands, schemas_commands
 from simpul_schemas.catalogue import catalogue_commands
 from simpul_schemas.settings import load_settings
@@ -30,6 +31,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Contoh / examples: simpul demo | simpul up | simpul import pilpres2024_tps tps.csv.gz",
 )
+imports = typer.Typer(
+    cls=import_commands.ImportGroup,
+    no_args_is_help=True,
+    help=import_commands.HELP,
+    epilog=import_commands.EPILOG,
+)
 sink = typer.Typer(no_args_is_help=True, help="Basis data kementerian. / Ministry databases.")
 schemas = typer.Typer(no_args_is_help=True, help="Kontrak: skema dan aturan. / The contract: schemas and rules.")
 regions = typer.Typer(no_args_is_help=True, help="Wilayah. / Regions.")
@@ -39,8 +46,9 @@ app.command("up")(guarded(local.up))
 app.command("down")(guarded(local.down))
 app.command("status")(guarded(local.status))
 app.command("demo")(guarded(demo.demo))
-app.command("import")(guarded(producers.import_))
 app.command("worker")(guarded(processors.worker))
+for name, command in import_commands.IMPORT_COMMANDS.items():
+    imports.command(name)(guarded(command))
 outbox.command("status")(guarded(producers.outbox_status))
 sink.command("run")(guarded(connectors.run))
 sink.command("status")(guarded(connectors.status))
@@ -49,6 +57,7 @@ schemas.command("push")(guarded(schemas_commands.push))
 schemas.command("docs")(guarded(catalogue_commands.docs))
 regions.command("resolve")(guarded(regions_commands.regions_resolve))
 regions.command("list")(guarded(regions_commands.regions_list))
+app.add_typer(imports, name="import")
 app.add_typer(schemas, name="schemas")
 app.add_typer(regions, name="regions")
 app.add_typer(outbox, name="outbox")

@@ -66,6 +66,9 @@ class ImportOutcome:
             "published": self.result.published,
             "unchanged": self.result.unchanged,
             "refused": self.result.refused,
+            "merged": self.result.merged,
+            "skipped": dict(self.result.skipped),
+            "written_in": self.result.files,
             "warnings": dict(self.result.warnings),
             "refused_by_code": dict(self.report.by_code.most_common()),
             "examples": [asdict(example) for example in self.report.examples.values()],
@@ -85,10 +88,10 @@ class ImportOutcome:
 
 def import_(  # noqa: PLR0913, PLR0917  # typer makes an option of each argument
     mapping: Annotated[str, typer.Argument(help="Nama pemetaan atau berkas YAML. / Name of a mapping, or YAML file.")],
-    files: Annotated[list[Path], typer.Argument(help="Berkas CSV, boleh .gz. / CSV files, may be .gz.")],
+    files: Annotated[list[Path], typer.Argument(help="Berkas CSV atau JSON, boleh .gz, .zip. / Files.")],
     json_output: Json = False,  # noqa: FBT002  # an option of the command line
     report: Annotated[
-        Path | None, typer.Option(help="Laporan baris yang ditolak (JSON Lines). / Report of refused rows.")
+        Path | None, typer.Option(help="Laporan baris yang ditolak: .csv atau JSON Lines. / Report of refused rows.")
     ] = None,
     dry_run: Annotated[  # noqa: FBT002  # an option of the command line
         bool, typer.Option("--dry-run", help="Hanya memeriksa, tidak menyimpan. / Check only, take nothing.")
