@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+import re
 from collections import Counter
 
 #: In the order that they are preferred in where several fit as well.
@@ -15,7 +16,9 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 #: Bytes that windows-1252 does not know; latin-1 knows every byte.
-_NOT_1252 = frozenset(b"\x81\x8d\x8f\x90\x9d")
+_NOT_1252 = b"\x81\x8d\x8f\x90\x9d"
+#: Bytes that were no UTF-8, as decoding carries them over (PEP 383).
+_ESCAPED = re.compile("[\udc80-\udcff]")
 
 
 class EncodingGuess:
@@ -37,16 +40,14 @@ class EncodingGuess:
         if data.isascii():
             return
         self._count(self._decoder.decode(data))
-        self._strange = self._strange or any(byte in _NOT_1252 for byte in data)
+        self._strange = self._strange or len(data.translate(None, _NOT_1252)) < len(data)
 
     def _count(self, text: str) -> None:
         if text.isascii():
             return
-        for character in text:
-            if "\udc80" <= character <= "\udcff":
-                self._bad += 1
-            elif not character.isascii():
-                self._good += 1
+        bad = len(_ESCAPED.findall(text))
+        self._bad += bad
+        self._good += len(text) - len(text.encode("ascii", "ignore")) - bad
 
     def finish(self) -> str:
         """Return the name of the encoding.

@@ -21,7 +21,8 @@ from simpul_producers.imports.tables import MalformedRow, Table, open_table
 from simpul_producers.outbox import Outbox
 from simpul_schemas.contract import event_type
 
-_BATCH_ROWS = 1000
+#: Each transaction is flushed to the disk, which takes as long as a hundred rows.
+_BATCH_ROWS = 2500
 
 #: Called after every transaction with the rows read of this file, and the share of it that was read (0 to 1).
 Progress = Callable[[int, float], None]

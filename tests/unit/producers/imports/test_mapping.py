@@ -97,7 +97,9 @@ def test_a_wrong_mapping_names_the_key_and_the_remedy(old: str, new: str, key: s
     assert error.exit_code == 2
 
 
-@pytest.mark.parametrize("text", ["", "- a list", "just words", "{unclosed: ", "fields: {}"])
+@pytest.mark.parametrize(
+    "text", ["", "- a list", "just words", "{unclosed: ", "fields: {}", "? [a]\n: b", "a: &a [*a]", "1: 2"]
+)
 def test_a_text_that_is_no_mapping_is_said(text: str) -> None:
     assert "map.yaml" in str(refused(text))
 
