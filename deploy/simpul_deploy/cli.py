@@ -17,7 +17,7 @@ from simpul_deploy.local import commands as local
 from simpul_processors import alert_commands, quarantine_commands
 from simpul_processors import commands as processors
 from simpul_producers import commands as producers
-from simpul_producers import import_group, template_command
+from simpul_producers import import_commands
 from simpul_producers.gateway import gateway_commands
 from simpul_producers.poller import commands as poller
 from simpul_schemas import regions_commands, schemas_commands
@@ -34,14 +34,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Contoh / examples: simpul demo | simpul up | simpul import pilpres2024_tps tps.csv.gz",
 )
-sink = typer.Typer(no_args_is_help=True, help="Basis data kementerian. / Ministry databases.")
 imports = typer.Typer(
-    cls=import_group.ImportGroup,
+    cls=import_commands.ImportGroup,
     no_args_is_help=True,
-    help="Impor tabel dan templat Excel. / Import of tables and Excel templates.",
-    epilog="Contoh / examples: simpul import pilpres2024_tps tps.csv.gz | simpul import template aid_handover "
-    "--region 53.13 | simpul import bast.xlsx | simpul import table --help",
+    help=import_commands.HELP,
+    epilog=import_commands.EPILOG,
 )
+sink = typer.Typer(no_args_is_help=True, help="Basis data kementerian. / Ministry databases.")
 schemas = typer.Typer(no_args_is_help=True, help="Kontrak: skema dan aturan. / The contract: schemas and rules.")
 regions = typer.Typer(no_args_is_help=True, help="Wilayah. / Regions.")
 quarantine = typer.Typer(no_args_is_help=True, help="Karantina: yang ditolak. / Quarantine: what was refused.")
@@ -55,10 +54,10 @@ app.command("down")(guarded(local.down))
 app.command("status")(guarded(local.status))
 app.command("demo")(guarded(demo.demo))
 app.command("poll")(guarded(poller.poll))
-imports.command(import_group.TABLE, hidden=True)(guarded(producers.import_))
-imports.command("template")(guarded(template_command.import_template))
 app.command("worker")(guarded(processors.worker))
 app.command("views")(guarded(processors.views))
+for name, command in import_commands.IMPORT_COMMANDS.items():
+    imports.command(name)(guarded(command))
 outbox.command("status")(guarded(producers.outbox_status))
 gateway.callback()(guarded(gateway_commands.run))
 gateway_key.command("create")(guarded(gateway_commands.key_create))

@@ -11,7 +11,6 @@ from simpul_schemas import door
 from simpul_schemas.contract import EventType
 from simpul_schemas.events.envelope import Event
 from simpul_schemas.regions import province_of
-from simpul_schemas.rows import encode
 from simpul_schemas.topics import event_topic
 
 #: Microseconds since the epoch.
@@ -40,5 +39,5 @@ def to_row(event_type: EventType, record: dict[str, Any]) -> OutboxRow:
         source=record["source"],
         occurred_at=record["occurred_at"],
         schema=event_type.schema,
-        body=encode(event_type.parsed_schema, record),
+        body=event_type.encoder.encode(record),
     )

@@ -69,6 +69,9 @@ class ImportOutcome:
             "published": self.result.published,
             "unchanged": self.result.unchanged,
             "refused": self.result.refused,
+            "merged": self.result.merged,
+            "skipped": dict(self.result.skipped),
+            "written_in": self.result.files,
             "warnings": dict(self.result.warnings),
             "refused_by_code": dict(self.report.by_code.most_common()),
             "examples": [asdict(example) for example in self.report.examples.values()],
@@ -97,11 +100,11 @@ def import_(  # noqa: PLR0913, PLR0917  # typer makes an option of each argument
     ],
     files: Annotated[
         list[Path] | None,
-        typer.Argument(help="Berkas CSV (boleh .gz) atau XLSX. / CSV files (may be .gz), or XLSX.", show_default=False),
+        typer.Argument(help="Berkas CSV, JSON (boleh .gz, .zip), atau XLSX. / Files.", show_default=False),
     ] = None,
     json_output: Json = False,  # noqa: FBT002  # an option of the command line
     report: Annotated[
-        Path | None, typer.Option(help="Laporan baris yang ditolak (JSON Lines). / Report of refused rows.")
+        Path | None, typer.Option(help="Laporan baris yang ditolak: .csv atau JSON Lines. / Report of refused rows.")
     ] = None,
     dry_run: Annotated[  # noqa: FBT002  # an option of the command line
         bool, typer.Option("--dry-run", help="Hanya memeriksa, tidak menyimpan. / Check only, take nothing.")

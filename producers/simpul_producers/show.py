@@ -25,6 +25,8 @@ def progress_bar() -> Progress:
 def show_import(outcome: Mapping[str, Any]) -> None:
     """Show what an import did; takes the same document that `--json` prints."""
     out, err = Console(), Console(stderr=True, soft_wrap=True)
+    for written in _unlike(outcome["written_in"]):
+        err.print(f"Ditulis dalam / written in: {escape(written)}", highlight=False)
     _show_counts(out, outcome)
     if outcome["examples"]:
         out.print(_refusal_table(outcome))
@@ -52,6 +54,15 @@ def show_import(outcome: Mapping[str, Any]) -> None:
         )
 
 
+def _unlike(files: Sequence[Mapping[str, str]]) -> list[str]:
+    """Return how files are written, each way once, with the first file and the number of those like it."""
+    ways: dict[str, list[str]] = {}
+    for file in files:
+        way = ", ".join(repr(value) if name == "delimiter" else value for name, value in file.items() if name != "file")
+        ways.setdefault(way, []).append(file["file"])
+    return [f"{way} ({names[0]}{f' +{len(names) - 1}' if len(names) > 1 else ''})" for way, names in ways.items()]
+
+
 def show_status(path: str, counts: Mapping[str, int], refused: Sequence[Mapping[str, str]]) -> None:
     """Show what stands in an outbox."""
     out = Console()
@@ -77,6 +88,10 @@ def _show_counts(out: Console, outcome: Mapping[str, Any]) -> None:
         table.add_row("Peristiwa baru / newly published", f"{outcome['published']:,}")
         table.add_row("Sudah ada / unchanged", f"{outcome['unchanged']:,}")
     table.add_row("Ditolak / refused", f"{outcome['refused']:,}")
+    if outcome["merged"]:
+        table.add_row("Digabung / merged into an event", f"{outcome['merged']:,}")
+    for reason, count in outcome["skipped"].items():
+        table.add_row(f"Dilewati / skipped {escape(reason)}", f"{count:,}")
     for code, count in outcome["warnings"].items():
         table.add_row(f"Peringatan / warning {code}", f"{count:,}")
     if outcome["sent"] is not None:

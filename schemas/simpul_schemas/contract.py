@@ -16,6 +16,7 @@ import fastavro
 from simpul_schemas.errors import UnknownEventType
 from simpul_schemas.events import aid_handover, aspiration, budget, incident, participation, prevention, report
 from simpul_schemas.events.envelope import Event
+from simpul_schemas.row_encoder import RowEncoder
 from simpul_schemas.rules import NOW, Rule, RuleSet
 
 
@@ -32,6 +33,11 @@ class EventType:
     def parsed_schema(self) -> Any:  # noqa: ANN401  # fastavro's own schema type is a union of dict, list and str
         """The schema as fastavro takes it."""
         return fastavro.parse_schema(json.loads(self.schema))
+
+    @cached_property
+    def encoder(self) -> RowEncoder:
+        """What writes records of this type."""
+        return RowEncoder(self.parsed_schema)
 
     @cached_property
     def record_name(self) -> str:

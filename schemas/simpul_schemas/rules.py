@@ -9,13 +9,14 @@ Two fields are not in the event and may be unknown: `PROVINCE` (of the topic it 
 time, or the clock of the source; microseconds).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property, reduce
 
-from simpul_schemas.expressions import Expression, Field, Row, compile_row
+from simpul_schemas.expressions import Expression, Field, Row
 from simpul_schemas.regions import load_regions
+from simpul_schemas.row_verdict import Verdict, compile_verdict
 
 #: Pseudo-field: the province of the topic that the event came on.
 PROVINCE = "_province"
@@ -78,8 +79,8 @@ class RuleSet:
     kinds: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
-    def _functions(self) -> tuple[tuple[int, Callable[[Row], object]], ...]:
-        return tuple((1 << bit, compile_row(rule.broken)) for bit, rule in enumerate(self.rules))
+    def _verdict(self) -> Verdict:
+        return compile_verdict([rule.broken for rule in self.rules], self.kinds)
 
     @cached_property
     def reject_mask(self) -> int:
@@ -88,7 +89,7 @@ class RuleSet:
 
     def judge(self, row: Row) -> int:
         """Return the bits of all rules that a record breaks; 0 for a clean one."""
-        return sum(bit for bit, broken in self._functions if broken(row) is True)
+        return self._verdict(row)
 
     def refuses(self, verdict: int) -> bool:
         """Return whether a verdict refuses the event, rather than warn about it."""

@@ -8,11 +8,21 @@ CREATE MACRO a_count(cell) AS
 CREATE MACRO a_code(cell, digits) AS
     CASE WHEN regexp_matches(cell, '^[0-9]{' || digits || '}-') THEN split_part(cell, '-', 1)
          ELSE error('no code: ' || coalesce(cell, 'nothing')) END;
+CREATE MACRO a_key(name) AS regexp_replace(lower(name), '[^a-z0-9]', '', 'g');
 CREATE MACRO a_moment(cell) AS coalesce(CAST(cell AS TIMESTAMP), error('no time stamp'));
+
+-- Kepmendagri 2025. In Papua Barat Daya (96) KPU wrote kecamatan by interim codes, so there they go by their names;
+-- everywhere else KPU's codes are Kemendagri's.
+CREATE TABLE region AS
+SELECT code, level, a_key(name) AS key FROM read_csv(getvariable('regions'), header = true, all_varchar = true);
+-- Two kecamatan exchanged their names in 2025: which one is meant, a name cannot tell.
+CREATE TABLE exchanged AS SELECT unnest(['ayau', 'kepulauanayau']) AS key;
 
 CREATE TABLE raw AS
 SELECT
-    a_code(provinsi, 2) || '.' || a_code(kabupaten_kota, 2) || '.' || a_code(kecamatan, 2) AS district,
+    a_code(provinsi, 2) || '.' || a_code(kabupaten_kota, 2)            AS regency,
+    a_code(kecamatan, 2)                                               AS district_digits,
+    a_key(kecamatan[4:])                                               AS district_key,
     a_code(kelurahan_desa, 4)                                          AS village,
     a_code(tps, 3)                                                     AS station,
     a_moment("Time Stamp")                                             AS stamp,
@@ -35,22 +45,30 @@ FROM read_csv(
     getvariable('files'), header = true, delim = ',', quote = '"', all_varchar = true, union_by_name = true
 );
 
-CREATE TABLE region AS
-SELECT code FROM read_csv(getvariable('regions'), header = true, all_varchar = true) WHERE level = 'district';
+CREATE TABLE located AS
+SELECT
+    raw.* EXCLUDE (district_digits),
+    CASE WHEN regency[1:2] <> '96' THEN (SELECT code FROM region WHERE code = regency || '.' || district_digits)
+         WHEN district_key NOT IN (SELECT key FROM exchanged)
+         THEN (SELECT code FROM region WHERE level = 'district' AND code[1:5] = regency AND key = district_key)
+    END AS district
+FROM raw;
 
 -- A row that breaks several rules is counted under the first of them.
 CREATE TABLE judged AS
 SELECT *,
     CASE
-        WHEN district NOT IN (SELECT code FROM region) THEN 'region.unknown'
+        WHEN regency NOT IN (SELECT code FROM region) THEN 'import.region_unknown_code'
+        WHEN regency[1:2] = '96' AND district_key IN (SELECT key FROM exchanged) THEN 'import.region_ambiguous'
+        WHEN district IS NULL                          THEN 'import.region_unknown_name'
         WHEN registered > 1000                         THEN 'participation.registered_above_limit'
         WHEN 10 * turned_out > 12 * registered         THEN 'participation.turnout_above_limit'
         WHEN valid + invalid <> total                  THEN 'participation.votes_do_not_sum'
     END AS refused
-FROM raw;
+FROM located;
 
 -- The same statement in several files, or twice in one, is one event.
-CREATE TABLE accepted AS SELECT DISTINCT * EXCLUDE (refused) FROM judged WHERE refused IS NULL;
+CREATE TABLE accepted AS SELECT DISTINCT * EXCLUDE (refused, regency, district_key) FROM judged WHERE refused IS NULL;
 
 -- Two statements of one moment that differ: which of them wins, this referee cannot say.
 CREATE TABLE undecided AS

@@ -32,7 +32,8 @@ def test_rows_at_the_edges_of_the_rules_give_the_figures_made_by_hand(file: Path
     found = oracle.truth([file])
     assert oracle.differences(oracle.HARD_FIGURES, found.figures) == []
     assert found.refused_by_code == {
-        "region.unknown": 2,
+        "import.region_unknown_code": 1,
+        "import.region_unknown_name": 1,
         "participation.registered_above_limit": 2,
         "participation.turnout_above_limit": 3,
         "participation.votes_do_not_sum": 1,

@@ -1,376 +1,287 @@
 """One row of a table into one record of the contract.
 
 A mapping is compiled once against an event type and a header, into a closure for each field, so that a row costs
-little. The closures only make what the field's Avro type holds: the strict model could say nothing more about it.
+little.
 """
 
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import lru_cache
-from typing import Any, TypeAlias, cast
-from zoneinfo import ZoneInfo
+from typing import Any, NamedTuple, cast
 
-from simpul_producers.errors import MappingError, TableError
-from simpul_producers.imports.mapping import FieldSpec, MappingSpec, TimeSpec, nearest, template_pieces
-from simpul_producers.imports.refusals import Finding
+from simpul_producers.errors import TableError
+from simpul_producers.imports.bind import (
+    Cells,
+    Columns,
+    Test,
+    TextMaker,
+    condition,
+    condition_names,
+    part_maker,
+    part_names,
+)
+from simpul_producers.imports.check import MADE_HERE, check_mapping
+from simpul_producers.imports.contract_fields import INT_LIMITS, AvroField, avro_fields
+from simpul_producers.imports.model import FieldSpec, MappingSpec, RefuseSpec, SkipSpec, TimeSpec, template_names
+from simpul_producers.imports.places import Place, found_or_refused, place_maker, place_names
+from simpul_producers.imports.refusals import Finding, Unmappable
+from simpul_producers.imports.values import Maker, Makers, alternatives, read_digits
 from simpul_schemas.contract import EventType
-from simpul_schemas.events.envelope import Action, Mode, to_micros
+from simpul_schemas.events.envelope import Action, Mode
 from simpul_schemas.identity import stable_event_id
+from simpul_schemas.rules import Text
 
-Cells: TypeAlias = list[str]
-#: Makes the value of a field from the cells of a row and its parts, or raises `Unmappable`.
-Maker: TypeAlias = Callable[[Cells, list[str]], object]
-
-_MADE_HERE = ("event_id", "published_at")
 _DEFAULTS = {"action": Action.SUBMIT.value, "mode": Mode.ACTUAL.value}
-_INT_LIMIT, _LONG_LIMIT = 2**31, 2**63
-_MAX_DIGITS = 19
-_DECIMAL = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?")
-#: Times repeat, and to read one costs more than to remember it.
-_REMEMBERED_TIMES = 1 << 16
+#: The part that numbers equal rows, where the mapping says that they are different things.
+REPEAT = "repeat"
+#: The small numbers that most cells hold, read by a look instead of a conversion.
+_KNOWN_NUMBERS: Mapping[str, int] = {str(number): number for number in range(2000)}
 
 
-class Unmappable(Exception):
-    """A row cannot become a record; `finding` says why. Control flow inside this package, never shown."""
+class Made(NamedTuple):
+    """What a row gives: a record without ids, its warnings, and which group it belongs to."""
 
-    def __init__(self, finding: Finding) -> None:
-        super().__init__(finding.code)
-        self.finding = finding
-
-
-@dataclass(frozen=True, slots=True)
-class AvroField:
-    """A field of the contract as the importer sees it: its primitive or logical type, whether it may be unknown."""
-
-    name: str
-    kind: str
-    nullable: bool
-    required: bool
-    symbols: tuple[str, ...] = ()
+    record: dict[str, Any]
+    warnings: tuple[str, ...]
+    group: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class RowMapper:
-    """A compiled mapping; `record` makes everything but `published_at`, which is the caller's clock."""
+    """A compiled mapping; `make` makes everything but ids and what the import's clock says."""
 
     event_type: EventType
+    spec: MappingSpec
     constants: Mapping[str, object]
-    parts: Sequence[Callable[[Cells], str]]
+    #: What is appended to every row: the pieces of the file's name.
+    file_parts: Cells
+    skips: Sequence[tuple[Test, SkipSpec]]
+    refuses: Sequence[tuple[Test, RefuseSpec]]
+    parts: Sequence[TextMaker]
+    places: Sequence[Callable[[Cells], Place]]
+    counts: Sequence[tuple[str, int, AvroField]]
     makers: Sequence[tuple[str, Maker]]
+    group: Sequence[int]
+    #: Fields that the import's clock fills; they are no part of the content.
+    now_fields: Sequence[str]
+    #: Fields that are the content: not the ids, nor what the import's clock says.
+    content_fields: Sequence[str]
     #: For each field the columns that it comes from, as (name, index): what a refusal shows.
     origins: Mapping[str, Sequence[tuple[str, int]]]
 
-    def record(self, cells: Cells) -> dict[str, Any]:
-        """Return the record of a row, with its stable id, or raise `Unmappable`."""
-        parts = [part(cells) for part in self.parts]
-        record: dict[str, Any] = dict(self.constants)
-        for name, make in self.makers:
-            record[name] = make(cells, parts)
-        revision = record["revision"]
-        known = {name: value for name, value in record.items() if value is not None}
-        record["event_id"] = stable_event_id(
-            revision, record["source"], self.event_type.name, record["subject"], str(revision), _canonical(known)
-        )
-        return record
+    @property
+    def stamped(self) -> bool:
+        """Whether the row tells its own revision; else the outbox gives one to what has changed."""
+        return "revision" in self.spec.fields
 
-    def raw(self, fields: Sequence[str], cells: Cells) -> str:
+    def skipped(self, row: Cells) -> SkipSpec | None:
+        """Return why a row is no data, if it is none."""
+        if not self.skips:
+            return None
+        cells = row + self.file_parts
+        return next((spec for test, spec in self.skips if test(cells)), None)
+
+    def make(self, row: Cells, repeat: int = 1) -> Made:
+        """Return the record of a row without its ids, or raise `Unmappable`."""
+        cells = row + self.file_parts
+        if self.refuses:
+            self._refuse(cells)
+        if self.spec.repeats:
+            cells.append(str(repeat))
+        for part in self.parts:
+            cells.append(part(cells))  # a part may stand on the one before it
+        warnings: tuple[str, ...] = ()
+        for place in self.places:
+            found = found_or_refused(place(cells))
+            cells.append(found.code)
+            if found.warnings:
+                warnings += found.warnings
+        record: dict[str, Any] = dict(self.constants)
+        known = _KNOWN_NUMBERS.get
+        for name, index, field in self.counts:
+            cell = cells[index]
+            if cell:
+                number = known(cell)
+                record[name] = read_digits(field, INT_LIMITS[field.kind], cell) if number is None else number
+        for name, make in self.makers:
+            record[name] = make(cells)
+        return Made(record, warnings, tuple([cells[index] for index in self.group]))
+
+    def content(self, record: Mapping[str, Any]) -> str:
+        """Return what a record says, in one form: without ids, revision, the import's clock, and what is unknown."""
+        return _canonical(self.content_fields, record)
+
+    def stamp(self, record: dict[str, Any]) -> None:
+        """Give a record that tells its revision its stable id."""
+        record["event_id"] = stable_event_id(
+            record["revision"], record["source"], self.event_type.name, record["subject"], self.content(record)
+        )
+
+    def _refuse(self, cells: Cells) -> None:
+        for test, spec in self.refuses:
+            if test(cells):
+                value = self._shown(condition_names(spec.when), cells)
+                raise Unmappable(Finding(f"import.{spec.code}", "", value, Text(spec.reason_id, spec.reason_en)))
+
+    def _shown(self, names: Sequence[str], cells: Cells) -> str:
+        places = {name: place for name, place in self.origins.get("", ()) if name in names}
+        return "; ".join(f"{name} = {cells[place]}" for name, place in places.items())
+
+    def raw(self, fields: Sequence[str], row: Cells) -> str:
         """Return the raw cells behind fields: the cell alone, or with column names where there are several."""
-        columns = dict(column for field in fields for column in self.origins.get(field, ()))
+        cells = row + self.file_parts
+        # Of a field in a list the whole list is shown.
+        columns = dict(place for field in fields for place in self.origins.get(field.partition(".")[0], ()))
         if len(columns) == 1:
             return cells[next(iter(columns.values()))]
         return "; ".join(f"{name} = {cells[index]}" for name, index in columns.items())
 
 
-# Unknown fields are left out, so that a later version of the contract with more of them gives the same ids.
-_canonical = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
+def _canonical(names: Sequence[str], record: Mapping[str, Any]) -> str:
+    """Return what a record says under these names, in one form; two records have the same only if they say the same.
+
+    What is unknown is left out, so that a later version of the contract with more fields gives the same ids.
+    """
+    pieces = [f"{name}={value}" for name in names if (value := record.get(name)) is not None]
+    text = _BETWEEN.join(pieces)
+    # A text that holds the mark itself could pass for two fields, and a list has no form of its own.
+    if text.count(_BETWEEN) >= len(pieces) or "[" in text:
+        return _json([[name, value] for name in names if (value := record.get(name)) is not None])
+    return text
 
 
-def avro_fields(event_type: EventType) -> dict[str, AvroField]:
-    """Return the fields of an event type in their order."""
-    found = {}
-    for field in json.loads(event_type.schema)["fields"]:
-        kind, nullable = field["type"], False
-        if isinstance(kind, list):
-            nullable = "null" in kind
-            kind = next(branch for branch in kind if branch != "null")
-        symbols: tuple[str, ...] = ()
-        if isinstance(kind, dict):
-            symbols = tuple(kind.get("symbols", ()))
-            kind = kind.get("logicalType", kind["type"])
-        found[field["name"]] = AvroField(field["name"], kind, nullable, "default" not in field, symbols)
-    return found
+_BETWEEN = "\x1f"
+_json = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode
 
 
-def compile_mapping(spec: MappingSpec, event_type: EventType, header: list[str], mapping: str, file: str) -> RowMapper:
+def compile_mapping(  # noqa: PLR0913, PLR0917  # what is bound, and what errors call it
+    spec: MappingSpec, event_type: EventType, header: Sequence[str], mapping: str, file: str, path: str = ""
+) -> RowMapper:
     """Bind a mapping to a header.
 
-    `mapping` and `file` are what errors call them: `MappingError` where the mapping does not fit the event type,
-    `TableError` where the file lacks a column.
+    `mapping` and `file` are what errors call them, `path` is what pieces of the file's name are taken from:
+    `MappingError` where the mapping does not fit the event type, `TableError` where the file lacks a column.
     """
-    return _Compiler(spec, event_type, header, mapping, file).compile()
-
-
-def check_mapping(spec: MappingSpec, event_type: EventType, mapping: str) -> None:
-    """Raise `MappingError` where a mapping does not fit its event type, without looking at any file."""
-    fields = avro_fields(event_type)
-    for name, source in spec.fields.items():
-        if name in _MADE_HERE:
-            raise MappingError(mapping, f"fields.{name}", "dibuat oleh impor; hapus.", "is made by the import; remove.")
-        if name not in fields:
-            near = nearest(name, fields)
-            raise MappingError(
-                mapping,
-                f"fields.{name}",
-                f"'{event_type.name}' tidak punya isian ini; mungkin '{near}'?",
-                f"'{event_type.name}' has no such field; did you mean '{near}'?",
-            )
-        _check_source(fields[name], source, spec, mapping)
-    for name, field in fields.items():
-        if field.required and name not in spec.fields and name not in _MADE_HERE and name not in _DEFAULTS:
-            raise MappingError(mapping, f"fields.{name}", "isian ini wajib dipetakan.", "this field must be mapped.")
-
-
-#: Which sources can fill a field of which type.
-_SOURCES = {
-    "string": ("column", "template", "constant"),
-    "enum": ("column", "template", "constant"),
-    "int": ("column", "constant"),
-    "long": ("column", "constant", "time"),
-    "double": ("column", "constant"),
-    "timestamp-micros": ("time",),
-}
-
-
-def _check_source(field: AvroField, source: FieldSpec, spec: MappingSpec, mapping: str) -> None:
-    key = f"fields.{field.name}"
-    given = next(name for name in FieldSpec.model_fields if getattr(source, name) is not None)
-    allowed = _SOURCES.get(field.kind, ())
-    if given not in allowed:
-        ways = ", ".join(allowed) or "-"
-        raise MappingError(
-            mapping, key, f"isian {field.kind} hanya bisa dari: {ways}.", f"a {field.kind} can only come from: {ways}."
-        )
-    if source.time is not None and source.time not in spec.times:
-        near = nearest(source.time, spec.times)
-        raise MappingError(
-            mapping,
-            f"{key}.time",
-            f"tidak ada waktu '{source.time}' di times; mungkin '{near}'?",
-            f"there is no time '{source.time}' under times; did you mean '{near}'?",
-        )
-    if source.constant is not None and not _fits(field, source.constant):
-        choices = f" ({', '.join(field.symbols)})" if field.symbols else ""
-        raise MappingError(
-            mapping,
-            f"{key}.constant",
-            f"'{source.constant}' bukan {field.kind}{choices}.",
-            f"'{source.constant}' is no {field.kind}{choices}.",
-        )
-
-
-def _fits(field: AvroField, value: float | str) -> bool:
-    match field.kind:
-        case "string":
-            return isinstance(value, str)
-        case "enum":
-            return value in field.symbols
-        case "double":
-            return isinstance(value, float)
-        case kind:
-            limit = _INT_LIMIT if kind == "int" else _LONG_LIMIT
-            return isinstance(value, int) and -limit <= value < limit
+    check_mapping(spec, event_type, mapping)
+    return _Compiler(spec, event_type, header, file, path or file).compile()
 
 
 class _Compiler:
     """Holds what the closures are made from; thrown away when they are made."""
 
-    def __init__(self, spec: MappingSpec, event_type: EventType, header: list[str], mapping: str, file: str) -> None:
-        check_mapping(spec, event_type, mapping)
+    def __init__(self, spec: MappingSpec, event_type: EventType, header: Sequence[str], file: str, path: str) -> None:
         self._spec = spec
         self._event_type = event_type
         self._fields = avro_fields(event_type)
-        self._header = header
-        self._file = file
-        self._part_numbers = {name: number for number, name in enumerate(spec.parts)}
+        self._file_parts = file_parts(spec, file, path)
+        self._columns = Columns([*header, *self._file_parts], file)
+        self._makers = Makers(spec, self._columns)
+        self._of_file = len(header) + len(self._file_parts)
 
     def compile(self) -> RowMapper:
-        constants: dict[str, object] = {name: None for name in self._fields if name not in _MADE_HERE}
+        spec, columns = self._spec, self._columns
+        skips = [(condition(columns, each.when), each) for each in spec.skip]
+        refuses = [(condition(columns, each.when), each) for each in spec.refuse]
+        looked_at = [name for each in spec.refuse for name in condition_names(each.when)]
+        if spec.repeats:
+            columns.add(REPEAT)
+        parts = [self._part(name) for name in spec.parts]
+        places = [self._place(name) for name in spec.regions]
+        constants: dict[str, object] = {name: None for name in self._fields if name not in MADE_HERE}
         constants.update(_DEFAULTS)
-        makers = []
-        for name, source in self._spec.fields.items():
-            if source.constant is not None:
+        counts: list[tuple[str, int, AvroField]] = []
+        makers: list[tuple[str, Maker]] = []
+        for name, source in spec.fields.items():
+            field = self._fields[name]
+            if isinstance(source, FieldSpec) and source.constant is not None and source.when is None:
                 constants[name] = source.constant
+            elif _is_plain_count(field, source):
+                counts.append((name, columns.place(cast("FieldSpec", source).column or ""), field))
             else:
-                makers.append((name, self._maker(self._fields[name], source)))
-        origins = {name: self._origins(source) for name, source in self._spec.fields.items()}
-        parts = [self._part(name) for name in self._spec.parts]
-        return RowMapper(self._event_type, constants, parts, makers, origins)
-
-    def _index(self, column: str) -> int:
-        count = self._header.count(column)
-        if count == 1:
-            return self._header.index(column)
-        if count:
-            raise TableError(
-                self._file, f"kolom '{column}' ada {count} kali.", f"the column '{column}' is there {count} times."
-            )
-        near = nearest(column, self._header)
-        raise TableError(
-            self._file,
-            f"kolom '{column}' tidak ada; yang paling mirip '{near}'. Berkas lain, atau pemisah kolom lain?",
-            f"there is no column '{column}'; the nearest is '{near}'. Another file, or another delimiter?",
+                makers.append((name, self._makers.field(field, source)))
+        now_fields = [name for name, source in spec.fields.items() if any(each.now for each in alternatives(source))]
+        left_out = {*now_fields, *(() if "revision" in spec.fields else ("revision",))}
+        return RowMapper(
+            event_type=self._event_type,
+            spec=spec,
+            constants=constants,
+            file_parts=list(self._file_parts.values()),
+            skips=skips,
+            refuses=refuses,
+            parts=parts,
+            places=places,
+            counts=counts,
+            makers=makers,
+            group=[columns.place(name) for name in spec.group.by] if spec.group else [],
+            now_fields=now_fields,
+            content_fields=[name for name in sorted(constants) if name not in left_out],
+            origins={name: self._origins(names_behind(spec, source)) for name, source in spec.fields.items()}
+            | {"": self._origins(looked_at)},
         )
 
-    def _part(self, name: str) -> Callable[[Cells], str]:
+    def _part(self, name: str) -> TextMaker:
         spec = self._spec.parts[name]
-        index, search = self._index(spec.column), re.compile(spec.pattern).search
+        made = part_maker(self._columns, name, spec, self._spec.lookups)
+        self._columns.add(name, part_names(spec))
+        return made
 
-        def part(cells: Cells) -> str:
-            match = search(cells[index])
-            found = match[1] if match else None
-            if not found:
-                raise Unmappable(Finding("import.part_missing", f"{name} ({spec.column})", cells[index]))
-            return cast("str", found)
+    def _place(self, name: str) -> Callable[[Cells], Place]:
+        spec = self._spec.regions[name]
+        moment = None
+        if spec.day_from is not None:
+            moment = cast(
+                "Callable[[Cells], int]", self._makers.moment(self._spec.times[spec.day_from], f"{name}.day_from")
+            )
+        made = place_maker(self._columns, name, spec, self._spec.lookups, moment)
+        self._columns.add(name, place_names(spec))
+        return made
 
-        return part
-
-    def _maker(self, field: AvroField, source: FieldSpec) -> Maker:
-        if source.time is not None:
-            return self._time(field, self._spec.times[source.time])
-        text = self._template(field, source.template) if source.template is not None else self._column(source)
-        if field.kind in {"int", "long"}:
-            return _whole_number(field, text)
-        if field.kind == "double":
-            return _decimal(field, text)
-        return _choice(field, text) if field.kind == "enum" else _text(field, text)
-
-    def _column(self, source: FieldSpec) -> Maker:
-        index = self._index(source.column or "")
-        return lambda cells, _parts: cells[index]
-
-    def _template(self, field: AvroField, template: str) -> Maker:
-        pieces: list[tuple[str, int | None, int | None]] = []
-        for literal, name in template_pieces(template):
-            part = self._part_numbers.get(name) if name is not None else None
-            column = self._index(name) if name is not None and part is None else None
-            pieces.append((literal, part, column))
-
-        def make(cells: Cells, parts: list[str]) -> str:
-            text = ""
-            for literal, part, column in pieces:
-                text += literal
-                if part is not None:
-                    text += parts[part]
-                elif column is not None:
-                    if not cells[column]:
-                        raise Unmappable(Finding("import.part_missing", field.name, ""))
-                    text += cells[column]
-            return text
-
-        return make
-
-    def _time(self, field: AvroField, spec: TimeSpec) -> Maker:
-        index, read = self._index(spec.column), _time_reader(spec)
-
-        def make(cells: Cells, _parts: list[str]) -> int | None:
-            text = cells[index]
-            if not text and field.nullable:
-                return None
-            try:
-                return read(text)
-            except (ValueError, OverflowError):
-                raise Unmappable(Finding("import.time_unreadable", field.name, text)) from None
-
-        return make
-
-    def _origins(self, source: FieldSpec) -> list[tuple[str, int]]:
-        if source.time is not None:
-            columns = [self._spec.times[source.time].column]
-        elif source.template is not None:
-            names = [name for _, name in template_pieces(source.template) if name is not None]
-            columns = [self._spec.parts[name].column if name in self._spec.parts else name for name in names]
-        else:
-            columns = [source.column] if source.column is not None else []
-        return [(column, self._index(column)) for column in columns]
+    def _origins(self, names: Sequence[str]) -> list[tuple[str, int]]:
+        columns = dict.fromkeys(column for name in names for column in self._columns.columns_of(name))
+        found = [(column, self._columns.place(column)) for column in columns]
+        return [(column, place) for column, place in found if place < self._of_file]
 
 
-def _time_reader(spec: TimeSpec) -> Callable[[str], int]:
-    zone = ZoneInfo(spec.timezone) if spec.timezone is not None else None
-
-    @lru_cache(maxsize=_REMEMBERED_TIMES)
-    def read(text: str) -> int:
-        moment = datetime.strptime(text, spec.format)  # noqa: DTZ007  # the zone is given in the next line, or by %z
-        if zone is None:
-            return to_micros(moment)
-        aware = moment.replace(tzinfo=zone)
-        # An hour that the clocks jumped over exists in no zone; what comes back from UTC is another hour.
-        if aware.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != moment:
-            message = "no such local time"
-            raise ValueError(message)
-        return to_micros(aware)
-
-    return read
+def _is_plain_count(field: AvroField, source: object) -> bool:
+    """Return whether a field is digits in a column and nothing else, and may be unknown."""
+    return (
+        field.kind in INT_LIMITS
+        and field.nullable
+        and isinstance(source, FieldSpec)
+        and source.model_fields_set == {"column"}
+    )
 
 
-def _whole_number(field: AvroField, text: Maker) -> Maker:
-    limit = _INT_LIMIT if field.kind == "int" else _LONG_LIMIT
-
-    def make(cells: Cells, parts: list[str]) -> int | None:
-        cell = cast("str", text(cells, parts))
-        if not cell:
-            _must_be_nullable(field)
-            return None
-        if not (cell.isascii() and cell.isdigit()):
-            raise Unmappable(Finding("import.not_a_number", field.name, cell))
-        number = int(cell) if len(cell) <= _MAX_DIGITS else limit
-        if number >= limit:
-            raise Unmappable(Finding("import.number_too_large", field.name, cell))
-        return number
-
-    return make
+def file_parts(spec: MappingSpec, file: str, path: str) -> dict[str, str]:
+    """Return the pieces of a file's name by the names of their groups, or raise `TableError`."""
+    if spec.file is None:
+        return {}
+    match = re.search(spec.file, path.replace("\\", "/"))
+    if match is None:
+        raise TableError(
+            file,
+            f"namanya tidak berbentuk seperti yang disebut pemetaan ({spec.file}); ubah nama berkasnya.",
+            f"its name does not have the shape that the mapping says ({spec.file}); rename the file.",
+        )
+    return {name: text or "" for name, text in match.groupdict().items()}
 
 
-def _decimal(field: AvroField, text: Maker) -> Maker:
-    def make(cells: Cells, parts: list[str]) -> float | None:
-        cell = cast("str", text(cells, parts))
-        if not cell:
-            _must_be_nullable(field)
-            return None
-        if _DECIMAL.fullmatch(cell) is None:
-            raise Unmappable(Finding("import.not_a_number", field.name, cell))
-        return float(cell)
-
-    return make
-
-
-def _choice(field: AvroField, text: Maker) -> Maker:
-    def make(cells: Cells, parts: list[str]) -> str | None:
-        cell = cast("str", text(cells, parts))
-        if not cell:
-            _must_be_nullable(field)
-            return None
-        if cell not in field.symbols:
-            raise Unmappable(Finding("import.not_a_choice", field.name, cell))
-        return cell
-
-    return make
+def names_behind(spec: MappingSpec, source: FieldSpec | list[FieldSpec]) -> list[str]:
+    """Return the columns, parts and regions that a field comes from."""
+    names: list[str] = []
+    for each in alternatives(source):
+        names += condition_names(each.when) if each.when else []
+        names += [name for name in (each.column, each.split, each.region) if name is not None]
+        names += [*(each.sum or ()), *(template_names(each.template) if each.template is not None else ())]
+        for time in (each.time, each.date):
+            names += _names_of_time(spec.times[time]) if time is not None else []
+        for item in each.items or ():
+            names += [name for inner in item.fields.values() for name in names_behind(spec, inner)]
+    return list(dict.fromkeys(names))
 
 
-def _text(field: AvroField, text: Maker) -> Maker:
-    def make(cells: Cells, parts: list[str]) -> str | None:
-        cell = cast("str", text(cells, parts))
-        if not cell:
-            _must_be_nullable(field)
-            return None
-        return cell
-
-    return make
-
-
-def _must_be_nullable(field: AvroField) -> None:
-    """An empty cell is unknown, where the field may be; never 0 and never an empty text."""
-    if not field.nullable:
-        raise Unmappable(Finding("import.value_missing", field.name, ""))
+def _names_of_time(spec: TimeSpec) -> list[str]:
+    if spec.template is not None:
+        return template_names(spec.template)
+    return [spec.column] if spec.column is not None else []

@@ -1,134 +1,41 @@
-r"""What a mapping file says: how the columns of somebody's table become the fields of an event.
-
-    event_type: participation
-    table:  {encoding: utf-8, delimiter: ","} for a CSV, {sheet: TPS} for a workbook
-    parts:  name: {column: ..., pattern: '^(\d{2})-'}           the first group of the pattern, or the row is refused
-    times:  name: {column: ..., format: '%Y-%m-%d', timezone: Asia/Jakarta}
-    fields: name: {column: ...} or {template: 'tps:{part}'} or {constant: ...} or {time: name}
-
-A template names parts, or columns where no part has that name. A field that is left out is unknown. `event_id` and
-`published_at` are made by the import, `action` is SUBMIT and `mode` ACTUAL unless the mapping says otherwise.
-"""
+"""Reading of mapping files: what cannot be meant is an error that names the key and the remedy. See `model`."""
 
 import difflib
-import re
-from collections.abc import Hashable, Iterable, Mapping
+import types
+import typing
+from collections.abc import Hashable, Iterable, Sequence
 from importlib import resources
 from pathlib import Path
-from string import Formatter
-from typing import Annotated, Any
-from zoneinfo import ZoneInfo
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ValidationError
 
 from simpul_producers.errors import MappingError
+from simpul_producers.imports.model import (
+    FieldSpec,
+    MappingSpec,
+    PartSpec,
+    TableSpec,
+    TimeSpec,
+    template_pieces,
+)
+
+__all__ = [
+    "FieldSpec",
+    "MappingSpec",
+    "PartSpec",
+    "TableSpec",
+    "TimeSpec",
+    "load_mapping",
+    "mapping_names",
+    "nearest",
+    "parse_mapping",
+    "template_pieces",
+]
 
 _PACKAGE = "simpul_producers.mappings"
 _SUFFIX = ".yaml"
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class TableSpec(_Strict):
-    """How the file is written; a byte order mark is understood wherever the encoding has one."""
-
-    encoding: str = "utf-8"
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
-    #: Of a workbook; empty is its first sheet that is visible.
-    sheet: str = ""
-
-    @model_validator(mode="after")
-    def _check(self) -> "TableSpec":
-        try:
-            "".encode(self.encoding)
-        except LookupError as error:
-            message = f"no encoding '{self.encoding}'"
-            raise ValueError(message) from error
-        return self
-
-
-def _with_group(text: object) -> object:
-    if isinstance(text, str):
-        try:
-            groups = re.compile(text).groups
-        except re.error as error:
-            message = f"no regular expression: {error}"
-            raise ValueError(message) from error
-        if groups < 1:
-            message = "the pattern needs a group in parentheses: what to take"
-            raise ValueError(message)
-    return text
-
-
-class PartSpec(_Strict):
-    """A piece of a cell: the first group of a pattern."""
-
-    column: str
-    pattern: Annotated[str, BeforeValidator(_with_group)]
-
-
-class TimeSpec(_Strict):
-    """A moment: a cell, how it is written (as `strptime` says it), and its zone unless the format holds one (%z)."""
-
-    column: str
-    format: str
-    timezone: str | None = None
-
-    @model_validator(mode="after")
-    def _check(self) -> "TimeSpec":
-        if ("%z" in self.format) == (self.timezone is not None):
-            message = "give either a timezone or %z in the format"
-            raise ValueError(message)
-        if self.timezone is not None:
-            try:
-                ZoneInfo(self.timezone)
-            except (KeyError, ValueError, OSError) as error:
-                message = f"no time zone '{self.timezone}'; for example Asia/Jakarta, Asia/Makassar, Asia/Jayapura"
-                raise ValueError(message) from error
-        return self
-
-
-class FieldSpec(_Strict):
-    """Where a field comes from; exactly one of the four."""
-
-    column: str | None = None
-    template: str | None = None
-    constant: str | int | float | None = None
-    time: str | None = None
-
-    @model_validator(mode="after")
-    def _check(self) -> "FieldSpec":
-        given = [name for name in type(self).model_fields if getattr(self, name) is not None]
-        if len(given) != 1:
-            message = "give exactly one of column, template, constant, time"
-            raise ValueError(message)
-        if self.template is not None:
-            template_pieces(self.template)
-        return self
-
-
-class MappingSpec(_Strict):
-    """A whole mapping file."""
-
-    event_type: str
-    table: TableSpec = TableSpec()
-    parts: dict[str, PartSpec] = {}
-    times: dict[str, TimeSpec] = {}
-    fields: dict[str, FieldSpec]
-
-
-def template_pieces(template: str) -> list[tuple[str, str | None]]:
-    """Split a template into (literal, name) pieces; raises ValueError where it cannot be read."""
-    pieces = []
-    for literal, name, form, conversion in Formatter().parse(template):
-        if name == "" or form or conversion:
-            message = f"a place in a template is just a name in braces: {template}"
-            raise ValueError(message)
-        pieces.append((literal, name))
-    return pieces
 
 
 def mapping_names() -> list[str]:
@@ -149,7 +56,7 @@ def parse_mapping(text: str, file: str) -> MappingSpec:
     """Read the text of a mapping; `file` is what errors call it."""
     try:
         document = yaml.load(text, _Loader)  # noqa: S506  # a safe loader, which besides refuses a key given twice
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
         detail = " ".join(str(error).split())
         raise MappingError(file, "", f"bukan YAML yang benar ({detail}).", f"is not YAML ({detail}).") from error
     if not isinstance(document, dict):
@@ -184,12 +91,16 @@ def _read(name: str) -> str:
 
 
 def _explain(error: ValidationError, file: str) -> MappingError:
-    # A misspelt key is both unknown and missing; only the first tells what was meant.
-    first = min(error.errors(include_url=False), key=lambda found: found["type"] != "extra_forbidden")
+    # A misspelt key is both unknown and missing; only the first tells what was meant. Of a value that may be one of
+    # several shapes, the deepest place is the shape that was meant.
+    found = error.errors(include_url=False)
+    unknown = [one for one in found if one["type"] == "extra_forbidden"]
+    first = max(unknown or found, key=lambda one: len(one["loc"])) if len(found) > 1 else found[0]
     path = [str(part) for part in first["loc"]]
-    key = ".".join(path)
+    known, shown = _known_keys(path)
+    key = ".".join(shown)
     if first["type"] == "extra_forbidden":
-        near = nearest(path[-1], _known_keys(path[:-1]))
+        near = nearest(path[-1], known)
         return MappingError(
             file, key, f"kunci tidak dikenal; mungkin '{near}'?", f"unknown key; did you mean '{near}'?"
         )
@@ -199,25 +110,62 @@ def _explain(error: ValidationError, file: str) -> MappingError:
     return MappingError(file, key, f"nilai tidak sesuai: {detail}.", f"the value does not fit: {detail}.")
 
 
-_SECTIONS: Mapping[str, type[BaseModel]] = {
-    "table": TableSpec,
-    "parts": PartSpec,
-    "times": TimeSpec,
-    "fields": FieldSpec,
-}
+def keys_of(model: type[BaseModel]) -> list[str]:
+    """Return the keys of a section as a mapping writes them."""
+    return [info.alias or name for name, info in model.model_fields.items()]
 
 
-def _known_keys(path: list[str]) -> Iterable[str]:
-    return (_SECTIONS[path[0]] if path else MappingSpec).model_fields
+def _known_keys(path: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the keys of the section that the last step of a path is in, and the path without pydantic's own steps."""
+    section: Any = MappingSpec
+    shown: list[str] = []
+    for step in path[:-1]:
+        model = _model_in(section)
+        if model is not None and step in keys_of(model):
+            field = next(info for name, info in model.model_fields.items() if step in {name, info.alias})
+            section = field.annotation
+        elif _is_pydantics(step):
+            continue  # which member of a union was tried, not a place in the file
+        elif not step.isdigit():
+            section = _value_type(section)
+        shown.append(step)
+    model = _model_in(section)
+    last = path[-1] if path and not _is_pydantics(path[-1]) else ""
+    return (keys_of(model) if model else []), [*shown, *([last] if last else [])]
+
+
+def _is_pydantics(step: str) -> bool:
+    return "[" in step or step[:1].isupper() or step in {"str", "int", "float"}
+
+
+def _value_type(annotation: Any) -> Any:  # noqa: ANN401  # any annotation there is
+    """Return the type of the values of a dictionary."""
+    arguments = typing.get_args(annotation)
+    return arguments[1] if typing.get_origin(annotation) is dict else annotation
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:  # noqa: ANN401  # any annotation there is
+    """Return the model inside an annotation: of a list, an optional, a union."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    origin = typing.get_origin(annotation)
+    if origin in {list, typing.Union, types.UnionType, typing.Annotated}:
+        for part in typing.get_args(annotation):
+            found = _model_in(part)
+            if found is not None:
+                return found
+    return None
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses a key that is given twice, of which YAML would silently keep the last."""
+    """Refuses a key that is no word, and one that is given twice, of which YAML would silently keep the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002  # PyYAML's own signature
         """See PyYAML."""
         seen = set()
         for key_node, _ in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a key is one word", key_node.start_mark)
             if key_node.value in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key '{key_node.value}' is given twice", key_node.start_mark

@@ -1,37 +1,35 @@
 """What was wrong with a row, in words that its owner can act on; and the report of all of it.
 
-| code | when |
-|---|---|
-| `import.row_malformed` | the row cannot be cut into the cells of the header |
-| `import.part_missing` | a cell does not have the shape that its pattern asks for |
-| `import.time_unreadable` | a time is not written as the mapping says, or does not exist |
-| `import.not_a_number` | a cell is not digits only |
-| `import.number_too_large` | a number does not fit the field |
-| `import.not_a_choice` | a cell is none of the words that the field knows |
-| `import.value_missing` | a cell is empty, and the field must be known |
-
-All other codes are those of the contract's rules.
+The codes of the import stand in `refusal_texts`; all other codes are those of the contract's rules.
 """
 
+import csv
 import json
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from types import MappingProxyType, TracebackType
-from typing import Self, TextIO
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TextIO
 
 from simpul_producers.errors import ReportNotWritable
+from simpul_producers.imports.refusal_texts import TEXTS
+from simpul_schemas.lifecycles import Lifecycle
 from simpul_schemas.rules import Rule, Text
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _VALUE_LIMIT = 200
+#: What a spreadsheet takes for the beginning of a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """Why one row was refused: `code` is what it is counted under, `also` the codes of other broken rules.
 
-    `field` names the fields of the event, `value` their raw cells (with column names where they are several).
+    `field` names the fields of the event, `value` their raw cells (with column names where they are several). An event
+    made of several rows is refused as a whole: `row` is its first, `rows` how many.
     """
 
     file: str
@@ -44,67 +42,44 @@ class Refusal:
     remedy_id: str
     remedy_en: str
     also: tuple[str, ...] = ()
+    rows: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is wrong with a cell: a code of this module, the field, and the raw cell or what holds it."""
+    """What is wrong with a row before it is an event: a code, the field, and the raw cell or what holds it.
+
+    `detail` is added to the words of the code, `remedy` stands for its remedy.
+    """
 
     code: str
     field: str
     value: str
     detail: Text | None = None
+    remedy: Text | None = None
 
 
-_TEXTS: Mapping[str, tuple[Text, Text]] = MappingProxyType(
-    {
-        "import.row_malformed": (
-            Text("Baris tidak dapat dibagi menjadi sel.", "The row cannot be cut into cells."),
-            Text("Periksa pemisah, tanda kutip, dan penyandian.", "Check delimiter, quotes and encoding."),
-        ),
-        "import.part_missing": (
-            Text("Isi sel tidak berbentuk seperti yang diharapkan.", "The cell does not have the expected shape."),
-            Text("Periksa kode di awal sel.", "Check the code in the cell."),
-        ),
-        "import.time_unreadable": (
-            Text("Waktu tidak terbaca.", "The time cannot be read."),
-            Text("Tulis waktu seperti pada pemetaan.", "Write the time as the mapping says."),
-        ),
-        "import.not_a_number": (
-            Text("Bukan bilangan.", "It is not a number."),
-            Text(
-                "Tulis angka saja, tanpa titik atau koma; kosongkan bila tidak diketahui.",
-                "Give digits only, without points or commas; leave empty if unknown.",
-            ),
-        ),
-        "import.number_too_large": (
-            Text("Bilangan terlalu besar.", "The number is too large."),
-            Text("Periksa jumlah digitnya.", "Check the number of its digits."),
-        ),
-        "import.not_a_choice": (
-            Text("Bukan salah satu pilihan.", "It is not one of the choices."),
-            Text("Pakai kata yang ada di kontrak.", "Use a word of the contract."),
-        ),
-        "import.value_missing": (
-            Text("Sel wajib ini kosong.", "This cell must not be empty."),
-            Text("Isi sel ini.", "Fill in the cell."),
-        ),
-    }
-)
+class Unmappable(Exception):
+    """A row cannot become a record; `finding` says why. Control flow inside this package, never shown."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.code)
+        self.finding = finding
 
 
 def from_finding(file: str, row: int, finding: Finding) -> Refusal:
     """Say what is wrong with a row before it became an event."""
-    message, remedy = _TEXTS[finding.code]
+    message, remedy = TEXTS[finding.code]
     detail = finding.detail
+    remedy = finding.remedy or remedy
     return Refusal(
         file=file,
         row=row,
         field=finding.field,
         value=finding.value[:_VALUE_LIMIT],
         code=finding.code,
-        message_id=f"{message.indonesian} {detail.indonesian}" if detail else message.indonesian,
-        message_en=f"{message.english} {detail.english}" if detail else message.english,
+        message_id=f"{message.indonesian} {detail.indonesian}".rstrip() if detail else message.indonesian,
+        message_en=f"{message.english} {detail.english}".rstrip() if detail else message.english,
         remedy_id=remedy.indonesian,
         remedy_en=remedy.english,
     )
@@ -127,15 +102,32 @@ def from_rules(file: str, row: int, broken: list[Rule], value: str) -> Refusal:
     )
 
 
-class RefusalReport:
-    """Takes refusals as they occur: each a JSON line in a file, in memory only counts and one example a code.
+def from_lifecycle(file: str, row: int, lifecycle: Lifecycle, value: str) -> Refusal:
+    """Say which step of a subject its lifecycle does not know."""
+    return Refusal(
+        file=file,
+        row=row,
+        field=lifecycle.field,
+        value=value[:_VALUE_LIMIT],
+        code=lifecycle.code,
+        message_id=lifecycle.message.indonesian,
+        message_en=lifecycle.message.english,
+        remedy_id=lifecycle.remedy.indonesian,
+        remedy_en=lifecycle.remedy.english,
+    )
 
-    The file is made when the first refusal comes; without a path nothing is written.
+
+class RefusalReport:
+    """Takes refusals as they occur: each a line in a file, in memory only counts and one example a code.
+
+    A path that ends in .csv is written as a table for spreadsheets (no cell of it is a formula), any other as JSON
+    Lines. The file is made when the first refusal comes; without a path nothing is written.
     """
 
     def __init__(self, path: Path | None) -> None:
         self._wanted = path
         self._stream: TextIO | None = None
+        self._write: Callable[[Refusal], object] = self._write_json
         self.by_code: Counter[str] = Counter()
         self.examples: dict[str, Refusal] = {}
 
@@ -146,17 +138,31 @@ class RefusalReport:
 
     def add(self, refusal: Refusal) -> None:
         """Count a refusal and write it down."""
-        self.by_code[refusal.code] += 1
+        self.by_code[refusal.code] += refusal.rows
         self.examples.setdefault(refusal.code, refusal)
         if self._wanted is None:
             return
         try:
             if self._stream is None:
-                self._wanted.parent.mkdir(parents=True, exist_ok=True)
-                self._stream = self._wanted.open("w", encoding="utf-8", errors="backslashreplace")
-            self._stream.write(json.dumps(asdict(refusal), ensure_ascii=False) + "\n")
+                self._open(self._wanted)
+            self._write(refusal)
         except OSError as error:
             raise ReportNotWritable(self._wanted, error.strerror or str(error)) from error
+
+    def _open(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        table = path.suffix.lower() == ".csv"
+        # The mark at the beginning is how Excel knows UTF-8.
+        encoding = "utf-8-sig" if table else "utf-8"
+        self._stream = path.open("w", encoding=encoding, errors="backslashreplace", newline="" if table else None)
+        if table:
+            writer = csv.writer(self._stream)
+            writer.writerow([field.name for field in fields(Refusal)])
+            self._write = lambda refusal: writer.writerow(_cells(refusal))
+
+    def _write_json(self, refusal: Refusal) -> None:
+        if self._stream is not None:
+            self._stream.write(json.dumps(asdict(refusal), ensure_ascii=False) + "\n")
 
     def flush(self) -> None:
         """Hand what was written to the system."""
@@ -179,3 +185,8 @@ class RefusalReport:
         except OSError as failure:
             if error is None and self._wanted is not None:
                 raise ReportNotWritable(self._wanted, failure.strerror or str(failure)) from failure
+
+
+def _cells(refusal: Refusal) -> list[str]:
+    texts = [", ".join(value) if isinstance(value, tuple) else str(value) for value in asdict(refusal).values()]
+    return [f"'{text}" if text.startswith(_FORMULA) else text for text in texts]

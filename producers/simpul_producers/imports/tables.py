@@ -1,31 +1,34 @@
-"""Reading of tables: CSV as spreadsheets and other systems write it, plain or gzipped, one row at a time.
+"""Reading of tables: CSV as spreadsheets and other systems write it, and JSON; plain, gzipped or zipped; row by row.
 
 A row that cannot be read is handed on as `MalformedRow`, and the next one is read; only what makes the whole file
-unreadable is a `TableError`.
+unreadable is a `TableError`. Every kind of file is one `Table`: a header, and numbered rows of as many texts.
 """
 
 import codecs
 import csv
-import gzip
 import io
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TypeAlias, cast
+from typing import BinaryIO, Protocol, TypeAlias
 
 from simpul_producers.errors import TableError
-from simpul_producers.imports.mapping import TableSpec
+from simpul_producers.imports.detect import EncodingGuess, guess_delimiter
+from simpul_producers.imports.model import AUTO, TableSpec
+from simpul_producers.imports.unpack import UNPACK_ERRORS, open_bytes
 from simpul_producers.imports.workbook import WorkbookTable, is_workbook, read_cells
 from simpul_schemas.rules import Text
 
 #: A line longer than this is no line of a table.
 _LINE_LIMIT = 1 << 20
-_GZIP_MAGIC = b"\x1f\x8b"
-_ZIP_MAGIC = b"PK\x03\x04"
 _HEAD_BYTES = 4096
+_SAMPLE_LINES = 50
+_PIECE_BYTES = 1 << 20
 _UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_JSON_SUFFIXES = (".json", ".geojson")
+#: Between the names of a header of several rows.
+_HEADER_JOIN = " / "
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,36 +41,76 @@ class MalformedRow:
 Row: TypeAlias = list[str] | MalformedRow
 
 
-class Table:
-    """An open table: its header, and its rows with the number that a spreadsheet shows (the header is row 1)."""
+class Table(Protocol):
+    """An open table: its header, and its rows with the number that a spreadsheet shows (the first line is row 1)."""
 
-    def __init__(self, file: str, lines: "_Lines", delimiter: str, raw: BinaryIO, size: int) -> None:
-        self._file = file
-        self._lines = lines
-        self._reader = csv.reader(lines, delimiter=delimiter, strict=True)
-        self._raw = raw
-        self._size = size
-        self._number = 0
-        self.header = self._read_header()
+    @property
+    def header(self) -> list[str]:
+        """The names of the columns."""
 
     @property
     def fraction_read(self) -> float:
         """How much of the file has been read, from 0 to 1."""
-        return min(self._raw.tell() / self._size, 1.0) if self._size else 1.0
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """How the file is written, as far as it was found out: `encoding`, `delimiter`, `format`."""
 
     def rows(self) -> Iterator[tuple[int, Row]]:
         """Yield each row below the header; empty lines are counted but not yielded."""
+
+
+class CsvTable:
+    """A table of lines and delimiters."""
+
+    def __init__(self, file: str, lines: "_Lines", spec: TableSpec, delimiter: str, on_disk: "_OnDisk") -> None:
+        self._file = file
+        self._lines = lines
+        self._reader = csv.reader(lines, delimiter=delimiter, strict=True)
+        self._on_disk = on_disk
+        self._number = 0
+        self._spec = spec
+        self.facts = {"format": "csv", "encoding": lines.encoding, "delimiter": delimiter}
+        self.header = self._read_header()
+
+    @property
+    def fraction_read(self) -> float:
+        """See `Table`."""
+        return self._on_disk.fraction
+
+    def rows(self) -> Iterator[tuple[int, Row]]:
+        """See `Table`."""
         width = len(self.header)
+        trim = self._spec.trim
         while (row := self._next()) is not None:
-            if isinstance(row, list) and len(row) != width:
-                if not row:
-                    continue
-                row = MalformedRow(
-                    Text(f"{len(row)} sel, seharusnya {width}.", f"{len(row)} cells instead of {width}.")
-                )
+            if isinstance(row, list):
+                if len(row) != width:
+                    if not row:
+                        continue
+                    row = _wrong_width(row, width)
+                elif trim:
+                    row = [cell.strip() for cell in row]
             yield self._number, row
 
     def _read_header(self) -> list[str]:
+        spec = self._spec
+        for _ in range(spec.preamble_rows):
+            self._next()
+        lines = [self._header_row() for _ in range(spec.header_rows)]
+        for _ in range(spec.tag_rows):
+            self._next()
+        names = join_header(lines)
+        if spec.columns is None:
+            return names
+        if lines and len(spec.columns) != len(names):
+            raise TableError(
+                self._file,
+                f"judul punya {len(names)} kolom, pemetaan menyebut {len(spec.columns)}.",
+                f"the header has {len(names)} columns, the mapping names {len(spec.columns)}.",
+            )
+        return list(spec.columns)
+
+    def _header_row(self) -> list[str]:
         row = self._next()
         if row is None:
             raise TableError(self._file, "kosong.", "it is empty.")
@@ -81,8 +124,8 @@ class Table:
 
     def _next(self) -> Row | None:
         """Return the next row, or None at the end; a row that spans a broken quote swallows lines, and says which."""
-        first_line = self._reader.line_num + 1
         self._lines.fault = None
+        first_line = self._reader.line_num + 1
         try:
             row: Row = next(self._reader)
         except StopIteration:
@@ -94,7 +137,7 @@ class Table:
                     f"Tanda kutip rusak di baris berkas {lines} ({error}).", f"Broken quotes, lines {lines} ({error})."
                 )
             )
-        except (OSError, EOFError, zlib.error, UnicodeError) as error:
+        except (*UNPACK_ERRORS, UnicodeError) as error:
             raise TableError(
                 self._file,
                 f"putus setelah baris {self._number} ({error}); ambil ulang berkasnya, lalu impor lagi.",
@@ -104,17 +147,40 @@ class Table:
         return MalformedRow(self._lines.fault) if self._lines.fault else row
 
 
+def _wrong_width(row: list[str], width: int) -> MalformedRow:
+    return MalformedRow(Text(f"{len(row)} sel, seharusnya {width}.", f"{len(row)} cells instead of {width}."))
+
+
+def join_header(lines: Sequence[list[str]]) -> list[str]:
+    """Return the names of the columns out of one or several rows of a header.
+
+    In all rows but the last an empty cell continues the name at its left, since it was merged with it.
+    """
+    if len(lines) < 2:
+        return list(lines[0]) if lines else []
+    width = max(len(line) for line in lines)
+    columns: list[list[str]] = [[] for _ in range(width)]
+    for depth, line in enumerate(lines):
+        above = ""
+        for place in range(width):
+            cell = line[place] if place < len(line) else ""
+            above = cell or (above if depth < len(lines) - 1 else "")
+            if above:
+                columns[place].append(above)
+    return [_HEADER_JOIN.join(column) for column in columns]
+
+
 class _Lines(Iterator[str]):
     """The lines of a text, with the last fault that was seen in one."""
 
     def __init__(self, file: str, text: io.TextIOWrapper, encoding: str) -> None:
         self._file = file
-        self._text = text
-        self._encoding = encoding
+        self._read = text.readline
+        self.encoding = encoding
         self.fault: Text | None = None
 
     def __next__(self) -> str:
-        line = self._text.readline(_LINE_LIMIT)
+        line = self._read(_LINE_LIMIT)
         if not line:
             raise StopIteration
         if len(line) == _LINE_LIMIT:
@@ -122,9 +188,7 @@ class _Lines(Iterator[str]):
         if "\0" in line:
             self.fault = Text("Ada bita NUL di dalam baris.", "There is a NUL byte in the row.")
         elif not line.isascii() and _is_undecoded(line):
-            self.fault = Text(
-                f"Ada bita yang bukan {self._encoding}.", f"There are bytes that are not {self._encoding}."
-            )
+            self.fault = Text(f"Ada bita yang bukan {self.encoding}.", f"There are bytes that are not {self.encoding}.")
         return line
 
 
@@ -133,58 +197,77 @@ def _is_undecoded(line: str) -> bool:
     return any("\udc80" <= character <= "\udcff" for character in line)
 
 
+@dataclass(frozen=True, slots=True)
+class _OnDisk:
+    raw: BinaryIO
+    size: int
+
+    @property
+    def fraction(self) -> float:
+        return min(self.raw.tell() / self.size, 1.0) if self.size else 1.0
+
+
 @contextmanager
 def open_table(path: Path, spec: TableSpec) -> Iterator[Table | WorkbookTable]:
     """Open a table, or raise `TableError` that says what the file is instead."""
-    file = path.name
     if is_workbook(path):
         with closing(read_cells(path, spec.sheet)) as cells:
-            yield WorkbookTable(file, cells, MalformedRow)
+            yield WorkbookTable(path.name, cells, MalformedRow, spec, join_header)
         return
-    try:
-        raw = path.open("rb")
-    except OSError as error:
-        detail = error.strerror or str(error)
-        raise TableError(str(path), f"tidak dapat dibuka ({detail}).", f"cannot be opened ({detail}).") from error
-    with raw:
-        data = _unpacked(path, raw)
-        _check_text(file, data, spec)
-        encoding = "utf-8-sig" if codecs.lookup(spec.encoding).name == "utf-8" else spec.encoding
+    encoding = _encoding(path, spec)
+    with open_bytes(path, spec.member) as (data, raw, name):
+        if is_json(name, spec):
+            from simpul_producers.imports.records import JsonTable  # noqa: PLC0415  # it builds on this module
+
+            yield JsonTable(path.name, data, encoding, spec)
+            return
         text = io.TextIOWrapper(data, encoding=encoding, errors="surrogateescape", newline="")
-        lines = _Lines(file, text, spec.encoding)
-        yield Table(file, lines, spec.delimiter, raw, path.stat().st_size)
+        delimiter = _delimiter(path, spec, encoding) if spec.delimiter == AUTO else spec.delimiter
+        yield CsvTable(path.name, _Lines(path.name, text, encoding), spec, delimiter, _OnDisk(raw, path.stat().st_size))
 
 
-def _unpacked(path: Path, raw: BinaryIO) -> io.BufferedReader:
-    magic = raw.read(4)
-    raw.seek(0)
-    if magic.startswith(_GZIP_MAGIC):
-        # Typed as a file of any mode; opened for reading it is a buffered reader in all but name.
-        return cast("io.BufferedReader", gzip.GzipFile(fileobj=raw, mode="rb"))
-    if path.suffix == ".gz":
-        raise TableError(path.name, "bernama .gz tetapi bukan gzip.", "it is named .gz, but is not gzip.")
-    if magic == _ZIP_MAGIC:
-        raise TableError(
-            path.name,
-            "adalah buku kerja Excel atau arsip zip; beri nama .xlsx, atau simpan sebagai CSV UTF-8 dulu.",
-            "it is an Excel workbook or a zip archive; name it .xlsx, or save it as CSV UTF-8 first.",
-        )
-    return cast("io.BufferedReader", raw)
+def is_json(name: str, spec: TableSpec) -> bool:
+    """Return whether a file is read as JSON."""
+    return spec.format == "json" or (spec.format == AUTO and name.lower().endswith(_JSON_SUFFIXES))
 
 
-def _check_text(file: str, data: io.BufferedReader, spec: TableSpec) -> None:
-    try:
-        head = data.read(_HEAD_BYTES)
-        data.seek(0)
-    except (OSError, EOFError, zlib.error) as error:
-        raise TableError(file, f"tidak dapat dibaca ({error}).", f"cannot be read ({error}).") from error
-    wide = codecs.lookup(spec.encoding).name.startswith(("utf-16", "utf-32"))
-    if not wide and head.startswith(_UTF_16_MARKS):
+def _encoding(path: Path, spec: TableSpec) -> str:
+    with open_bytes(path, spec.member) as (data, _, _):
+        try:
+            head = data.peek(_HEAD_BYTES)
+            if spec.encoding == AUTO:
+                guess = EncodingGuess()
+                while piece := data.read(_PIECE_BYTES):
+                    guess.feed(piece)
+        except UNPACK_ERRORS as error:
+            raise TableError(path.name, f"tidak dapat dibaca ({error}).", f"cannot be read ({error}).") from error
+    encoding = guess.finish() if spec.encoding == AUTO else spec.encoding
+    _check_text(path.name, head, encoding)
+    # A mark at the beginning of UTF-8 is no part of the first name.
+    return "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
+
+
+def _check_text(file: str, head: bytes, encoding: str) -> None:
+    if codecs.lookup(encoding).name.startswith(("utf-16", "utf-32")):
+        return
+    if head.startswith(_UTF_16_MARKS):
         raise TableError(
             file,
-            f"ditulis dalam UTF-16, sedangkan pemetaan berkata {spec.encoding}; simpan ulang sebagai UTF-8.",
-            f"it is written in UTF-16, while the mapping says {spec.encoding}; save it again as UTF-8.",
+            f"ditulis dalam UTF-16, sedangkan pemetaan berkata {encoding}; tulis encoding: auto.",
+            f"it is written in UTF-16, while the mapping says {encoding}; write encoding: auto.",
         )
-    first_line = head.partition(b"\n")[0]
-    if not wide and b"\0" in first_line:
-        raise TableError(file, "bukan teks; yang dibaca hanya CSV.", "it is not text; only CSV is read.")
+    if b"\0" in head.partition(b"\n")[0]:
+        raise TableError(
+            file, "bukan teks; yang dibaca hanya CSV dan JSON.", "it is not text; only CSV and JSON are read."
+        )
+
+
+def _delimiter(path: Path, spec: TableSpec, encoding: str) -> str:
+    """Find the delimiter out from the first lines, in a reading of its own, since some streams cannot go back."""
+    with open_bytes(path, spec.member) as (data, _, _):
+        text = io.TextIOWrapper(data, encoding=encoding, errors="surrogateescape", newline="")
+        try:
+            lines = [text.readline(_LINE_LIMIT) for _ in range(spec.preamble_rows + _SAMPLE_LINES)]
+        except (*UNPACK_ERRORS, UnicodeError) as error:
+            raise TableError(path.name, f"tidak dapat dibaca ({error}).", f"cannot be read ({error}).") from error
+    return guess_delimiter([line for line in lines[spec.preamble_rows :] if line.strip()])

@@ -9,17 +9,19 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any, TypeAlias
 
 from simpul_producers.errors import TableError
 from simpul_producers.imports import workbook_guard
+from simpul_producers.imports.model import TableSpec
 from simpul_producers.imports.workbook_guard import column_letters
 from simpul_producers.imports.workbook_process import ALL, FIRST
 from simpul_schemas.rules import Text
@@ -232,22 +234,54 @@ class WorkbookTable:
     A row with an error, or with a formula whose result is not stored, is handed on as one that cannot be read.
     """
 
-    def __init__(self, file: str, rows: Iterator[SheetHead | NumberedRow], malformed: type[Any]) -> None:
+    def __init__(
+        self,
+        file: str,
+        rows: Iterator[SheetHead | NumberedRow],
+        malformed: type[Any],
+        spec: TableSpec,
+        join_header: Callable[[Sequence[list[str]]], list[str]],
+    ) -> None:
         self._rows = rows
         self._malformed = malformed
+        self._trim = spec.trim
         self.sheet = ""
         #: How the file is written, as far as it was found out.
         self.facts: dict[str, str] = {"format": "workbook"}
         self.fraction_read = 0.0
-        self.header: list[str] = []
-        for row in rows:
-            if isinstance(row, SheetHead):
-                self.sheet = self.facts["sheet"] = row.name
-            else:
-                self.header = [cell_text(cell).strip() for cell in row[1]]
-                break
+        names = join_header(self._head(spec))
+        if spec.columns is not None:
+            if names and len(names) != len(spec.columns):
+                raise TableError(
+                    file,
+                    f"judul punya {len(names)} kolom, pemetaan menyebut {len(spec.columns)}.",
+                    f"the header has {len(names)} columns, the mapping names {len(spec.columns)}.",
+                )
+            names = list(spec.columns)
+        self.header = names
         if not self.header:
             raise TableError(file, f"lembar '{self.sheet}' kosong.", f"the sheet '{self.sheet}' is empty.")
+
+    def _head(self, spec: TableSpec) -> list[list[str]]:
+        """Read up to the last row before the data, and return the rows of the header.
+
+        Rows are counted as the sheet numbers them; without a preamble the header begins at the first row that is not
+        empty.
+        """
+        lines: list[list[str]] = []
+        first = spec.preamble_rows + 1 if spec.preamble_rows else None
+        for row in self._rows:
+            if isinstance(row, SheetHead):
+                self.sheet = self.facts["sheet"] = row.name
+                continue
+            number, cells = row
+            first = first or number
+            if number >= first + spec.header_rows + spec.tag_rows:
+                self._rows = chain([row], self._rows)
+                break
+            if first <= number < first + spec.header_rows:
+                lines.append([cell_text(cell).strip() for cell in cells])
+        return lines
 
     def rows(self) -> Iterator[tuple[int, Any]]:
         """Yield each row below the header with its number; empty rows are not yielded."""
@@ -261,6 +295,8 @@ class WorkbookTable:
                 yield number, self._malformed(place)
                 continue
             texts = [cell_text(cell) for cell in cells]
+            if self._trim:
+                texts = [text.strip() for text in texts]
             if len(texts) > width:
                 yield (
                     number,

@@ -103,6 +103,12 @@ def _round(  # noqa: PLR0913  # what one round is asked for
         stack.callback(source.close)
         mapping_file = _mapping_file(spec, config)
         mapping = load_mapping(mapping_file)
+        if mapping.group is not None:
+            raise PollError(
+                str(config),
+                "pemetaan dengan 'group' tidak dapat dipakai: satu baris tabel adalah satu peristiwa.",
+                "a mapping with 'group' cannot be used: one row of the table is one event.",
+            )
         mapper = compile_mapping(
             mapping, event_type(mapping.event_type), list(source.columns), mapping_file, f"{config}: {spec.table}"
         )

@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 
 from simpul_producers.admission import Clock, judge, to_row
 from simpul_producers.errors import SweepRefused
-from simpul_producers.imports.convert import RowMapper, Unmappable
-from simpul_producers.imports.refusals import RefusalReport, from_finding, from_rules
+from simpul_producers.imports.convert import RowMapper
+from simpul_producers.imports.refusals import RefusalReport, Unmappable, from_finding, from_rules
 from simpul_producers.outbox import Note, Outbox, OutboxRow, next_revision
 from simpul_producers.poller.cursors import read_cursor, write_cursor
 from simpul_producers.poller.source import Cursor, TableRow, TableSource
@@ -42,7 +42,7 @@ class PollResult:
     """What became of the rows that were read.
 
     rows_read = unchanged + published + refused + withdrawn + ignored; `ignored` were deleted before they were ever
-    published. `withdrawn` counts those that a sweep found gone too, which were not read.
+    published, or are no data by the mapping. `withdrawn` counts those that a sweep found gone too, which were not read.
     """
 
     rows_read: int = 0
@@ -188,11 +188,15 @@ class Poller:
             result.withdrawn += gone
             result.ignored += 1 - gone
             return _Known(cells, _NOTHING, "")
+        if self._mapper.skipped(list(row.cells.values())) is not None:
+            # What the mapping takes for no data says nothing, also of what stood there before.
+            result.ignored += 1
+            return _Known(cells, before.record if before is not None else _NOTHING, published)
         record = self._record(step, row, result)
         if record is None:
             # What was refused is not looked at again before it changes; what stood before goes on standing.
             return _Known(cells, before.record if before is not None else _NOTHING, published)
-        content = _digest(_canonical({name: record[name] for name in sorted(record.keys() - _BESIDE_CONTENT)}))
+        content = _digest(self._mapper.content(record))
         if before is not None and before.record == content and published:
             result.unchanged += 1
             return _Known(cells, content, published)
@@ -212,12 +216,17 @@ class Poller:
         """Return the record of a row; None where it is refused, which the report says."""
         cells = list(row.cells.values())
         try:
-            record = self._mapper.record(cells)
+            record = self._mapper.make(cells).record
         except Unmappable as error:
             result.refused += 1
             self._report.add(from_finding(f"{self._spec.table} {row.key}", result.rows_read, error.finding))
             return None
         record["published_at"] = step.now
+        for name in self._mapper.now_fields:
+            record[name] = step.now
+        if not self._mapper.stamped:
+            record["revision"] = step.now
+        self._mapper.stamp(record)
         kind = self._mapper.event_type
         verdict = judge(kind, record, step.now)
         if kind.rules.refuses(verdict):

@@ -74,7 +74,7 @@ def test_refused_rows_exit_1_and_stand_in_the_report(
     result = run(app, "import", MAPPING, path, "--report", report, "--json")
     assert result.exit_code == 1
     document = json.loads(result.stdout)
-    assert document["refused_by_code"] == {"import.time_unreadable": 1, "region.unknown": 1}
+    assert document["refused_by_code"] == {"import.time_unreadable": 1, "import.region_unknown_code": 1}
     assert document["report"] == str(report)
     assert len(report.read_text(encoding="utf-8").splitlines()) == 2
 

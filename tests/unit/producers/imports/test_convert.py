@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simpul_producers.errors import TableError
-from simpul_producers.imports.convert import RowMapper, Unmappable, compile_mapping
+from simpul_producers.imports.convert import RowMapper, compile_mapping
 from simpul_producers.imports.mapping import parse_mapping
+from simpul_producers.imports.refusals import Unmappable
 from simpul_schemas.contract import event_type
 
 MAPPING = """
@@ -58,7 +59,13 @@ def mapper(header: list[str] | None = None, zone: str = "Asia/Jayapura") -> RowM
 
 
 def record(zone: str = "Asia/Jayapura", **changes: str) -> dict[str, Any]:
-    return mapper(zone=zone).record(list((GOOD | changes).values()))
+    return stamped(mapper(zone=zone), list((GOOD | changes).values()))
+
+
+def stamped(made_by: RowMapper, cells: list[str]) -> dict[str, Any]:
+    found = made_by.make(cells).record
+    made_by.stamp(found)
+    return found
 
 
 def code(zone: str = "Asia/Jayapura", **changes: str) -> str:
@@ -110,7 +117,7 @@ def test_a_local_time_that_does_not_exist_is_refused() -> None:
 def test_columns_may_stand_in_any_order_among_others() -> None:
     header = ["lain", *reversed(GOOD)]
     cells = ["?", *reversed(GOOD.values())]
-    assert mapper(header).record(cells) == record()
+    assert stamped(mapper(header), cells) == record()
 
 
 def test_a_column_that_is_missing_or_there_twice_is_named() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from simpul_producers.errors import MappingError
-from simpul_producers.imports.convert import check_mapping
+from simpul_producers.imports.check import check_mapping
 from simpul_producers.imports.mapping import load_mapping, mapping_names, parse_mapping
 from simpul_schemas.contract import event_type
 from simpul_schemas.errors import UnknownEventType
@@ -73,18 +73,18 @@ def test_the_polling_stations_of_2024_are_found_by_name() -> None:
         ("  killed:", "  event_id:", "fields.event_id", "made by the import"),
         ("  subject: {template: 'incident:{code}:{nomor}'}\n", "", "fields.subject", "must be mapped"),
         ("windows-1252", "windows-9999", "table", "no encoding"),
-        ("delimiter: ;", "delimiter: ;;", "table.delimiter", "does not fit"),
+        ("delimiter: ;", "delimiter: ;;", "table", "one character, or auto"),
         ("(\\d{2})", "\\d{2}", "parts.code.pattern", "needs a group"),
         ("(\\d{2})", "(\\d{2}", "parts.code.pattern", "no regular expression"),
         ("Asia/Jayapura", "Asia/Jaypura", "times.day", "no time zone"),
         (", timezone: Asia/Jayapura", "", "times.day", "timezone or %z"),
         ("{column: jenis}", "{column: jenis, constant: banjir}", "fields.category", "exactly one"),
         ("{column: jenis}", "{}", "fields.category", "exactly one"),
-        ("incident:{code}", "incident:{code", "fields.subject", "does not fit"),
-        ("incident:{code}", "incident:{}", "fields.subject", "just a name"),
+        ("incident:{code}", "incident:{code", "fields.subject.template", "does not fit"),
+        ("incident:{code}", "incident:{}", "fields.subject.template", "just a name"),
         ("{constant: DISASTER}", "{constant: disaster}", "fields.kind.constant", "CONFLICT, DISASTER"),
         ("{column: meninggal}", "{constant: '3'}", "fields.killed.constant", "is no int"),
-        ("{column: meninggal}", "{template: '{code}'}", "fields.killed", "can only come from"),
+        ("{column: meninggal}", "{date: day}", "fields.killed", "can only come from"),
         ("occurred_at: {time: day}", "occurred_at: {column: tanggal}", "fields.occurred_at", "can only come from"),
         ("  source: {constant: bpbd.91}", "  source: {constant: a}\n  source: {constant: b}", "", "given twice"),
     ],
@@ -97,7 +97,9 @@ def test_a_wrong_mapping_names_the_key_and_the_remedy(old: str, new: str, key: s
     assert error.exit_code == 2
 
 
-@pytest.mark.parametrize("text", ["", "- a list", "just words", "{unclosed: ", "fields: {}"])
+@pytest.mark.parametrize(
+    "text", ["", "- a list", "just words", "{unclosed: ", "fields: {}", "? [a]\n: b", "a: &a [*a]", "1: 2"]
+)
 def test_a_text_that_is_no_mapping_is_said(text: str) -> None:
     assert "map.yaml" in str(refused(text))
 

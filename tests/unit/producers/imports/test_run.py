@@ -145,8 +145,10 @@ def test_a_correction_of_the_time_stamp_alone_is_a_new_revision(write_table: Wri
 
 
 DIRT = [
-    ({"place": "99-luar-negeri,53-jeddah,01-jeddah,0001-jeddah"}, "region.unknown", "region"),
-    ({"place": "96-papua-barat-daya,01-sorong,39-mariat,2001-x"}, "region.unknown", "region"),
+    ({"place": "99-luar-negeri,53-jeddah,01-jeddah,0001-jeddah"}, "import.region_unknown_code", "region"),
+    ({"place": "96-papua-barat-daya,03-raja-ampat,05-ayau,2001-x"}, "import.region_ambiguous", "region"),
+    ({"place": "96-papua-barat-daya,01-sorong,04-nowhere,2001-x"}, "import.region_unknown_name", "region"),
+    ({"place": "17-bengkulu,01-bengkulu-selatan,99-nowhere,2001-x"}, "import.region_unknown_name", "region"),
     ({"counts": "206" + "," * 12 + "260" + "," * 8}, "participation.turnout_above_limit", "turned_out, registered"),
     ({"counts": "," * 15 + "0,3,245,,,"}, "participation.votes_do_not_sum", "valid, invalid, votes_total"),
     ({"counts": "1001" + "," * 20}, "participation.registered_above_limit", "registered"),

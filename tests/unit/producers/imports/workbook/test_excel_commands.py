@@ -70,7 +70,7 @@ def test_wrong_usage_exits_2_with_one_sentence_in_each_language(run: Callable[..
 
 def test_help_shows_examples_and_the_import_keeps_its_own_options(run: Callable[..., Result]) -> None:
     assert "simpul import template" in " ".join(run("--help").stdout.split())
-    assert "--dry-run" in run("table", "--help").stdout
+    assert "--dry-run" in run("run", "--help").stdout
 
 
 def test_template_as_json_says_what_was_written(run: Callable[..., Result]) -> None:
