@@ -37,6 +37,9 @@ def topic_specs() -> list[topics.TopicSpec]:
         *(topics.quarantine_topic_spec(province) for province in provinces),
         *(topics.partial_topic_spec(view) for view in VIEW_SPECS),
         *(topics.view_topic_spec(view) for view in VIEW_SPECS),
+        *(topics.restatement_topic_spec(view) for view in VIEW_SPECS),
+        topics.roster_topic_spec(),
+        topics.coverage_topic_spec(),
     ]
 
 
