@@ -11,7 +11,14 @@ from simpul_schemas.errors import SettingsError
 from simpul_schemas.settings import load_settings
 
 GOOD: dict[str, Any] = {"name": "s", "from": {"view": "participation"}, "table": "partisipasi"}
-ESSENTIAL = {"level": "tingkat", "region": "wilayah", "election": "pemilu", "revision": "revisi"}
+ESSENTIAL = {
+    "level": "tingkat",
+    "region": "wilayah",
+    "period_kind": "jenis_periode",
+    "period": "periode",
+    "election": "pemilu",
+    "revision": "revisi",
+}
 
 
 def parse(**changes: object) -> SinkSpec:
@@ -125,8 +132,8 @@ def test_a_name_of_63_letters_and_one_behind_a_schema_are_taken() -> None:
 
 def test_columns_take_the_names_they_are_given_and_no_others() -> None:
     table = parse(columns=ESSENTIAL | {"region_name": "nama"}).table
-    assert table.column_names == ("tingkat", "wilayah", "pemilu", "revisi", "nama")
-    assert table.key == ("tingkat", "wilayah", "pemilu")
+    assert table.column_names == (*ESSENTIAL.values(), "nama")
+    assert table.key == ("tingkat", "wilayah", "jenis_periode", "periode", "pemilu")
     assert table.order == ("revisi",)
 
 
