@@ -145,6 +145,10 @@ class Roster:
             else:
                 entries.remove(entry)
 
+    def entries_like(self, entry: RosterEntry) -> Sequence[RosterEntry]:
+        """Return the entries that stand for the unit, event type and period kind of one."""
+        return self._by_unit.get((entry.event_type, entry.unit, entry.period_kind.value), ())
+
     def entry_of(self, unit_period: UnitPeriod, period: Period) -> RosterEntry | None:
         """Return the entry that expects a unit-period; where two do, the one that is valid since the later day."""
         entries = self._by_unit.get(unit_period[:3], ())

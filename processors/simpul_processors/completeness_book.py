@@ -26,15 +26,15 @@ from typing import Any
 from simpul_processors.completeness import COUNTS, NOTHING, Contribution, Roster, Statement, UnitPeriod, begun, judge
 from simpul_processors.overlay import Document, Overlay, digest
 from simpul_processors.store import Space, Transaction
-from simpul_schemas.coverage import NAMES_AT_MOST, Place, chain, places
+from simpul_schemas.coverage import NAMES_AT_MOST, ROSTER_SHIFT, Place, chain, places
 from simpul_schemas.periods import Period, containing
-from simpul_schemas.regions import NATION, level_of
+from simpul_schemas.regions import NATION, Level, level_of
 from simpul_schemas.roster import Held, RosterAction, RosterEntry, held_of
 
 _BUCKETS = tuple(f"r/{number:02x}" for number in range(256))
 _EXPECTED, _OPEN = COUNTS.index("expected"), COUNTS.index("open")
-#: Places in a revision for the changes of reports and time; above them stands the roster's.
-_REVISION_BITS = 28
+#: Where reports that nobody expects are told.
+_TOLD_LEVELS = frozenset({Level.PROVINCE.value, Level.NATION.value})
 _period = lru_cache(1 << 14)(Period.read)
 
 
@@ -100,10 +100,11 @@ class Book:
         action = RosterAction.SUBMIT if held.stands else RosterAction.WITHDRAW
         documents = self._store.get(Space.NAMES, bucket) or {}
         self._store.put(Space.NAMES, bucket, documents | {key: held.entry.to_record(action, held.revision)})
-        for entry in {held.entry, before.entry if before else held.entry}:
-            self._entries.append(entry)
-            for region in chain(entry.region):
-                self._mark_region(entry.event_type, region, offset + 1, at)
+        # An entry can take the place of another one of its unit, in another region.
+        concerned = {held.entry, *self._roster.entries_like(held.entry), *([before.entry] if before else [])}
+        self._entries += concerned
+        for region in {region for entry in concerned for region in chain(entry.region)}:
+            self._mark_region(held.entry.event_type, region, offset + 1, at)
         return before is None
 
     def expect_subjects(self, said: Iterable[Said]) -> None:
@@ -151,22 +152,27 @@ class Book:
 
     def _touch(self, saids: Iterable[Document], at: int) -> None:
         """Count a report in every place that it can change, whatever the roster says now."""
-        reached = {
-            place
-            for region, _, kind, period, covered in saids
-            for event_type, _, _ in covered
-            for place in places(event_type, region, kind, period)
-        }
-        for place in reached:
+        reached: dict[Place, bool] = {}
+        for region, _, kind, period, covered in saids:
+            for event_type, _, told in covered:
+                for place in places(event_type, region, kind, period):
+                    # Another worker may have published here what this one has never seen: a report that was
+                    # unexpected for a moment. So it is said that there is nothing, too.
+                    can_be_strange = told and place.level in _TOLD_LEVELS
+                    reached[place] = reached.get(place, False) or can_be_strange
+        for place, shown in reached.items():
             document = self._place(place)
-            self._put_place(place, document | {"touched": document["touched"] + 1, "as_of": max(document["as_of"], at)})
+            changed = {"touched": document["touched"] + 1, "as_of": max(document["as_of"], at)}
+            self._put_place(place, document | changed | {"shown": document["shown"] or shown})
 
     def close(self) -> list[dict[str, Any]]:
         """Judge what was touched, by records or by time, write it all, and return the rows that have changed."""
         if self._before:
             self._touched.update(self._roster.moved_by_time(self._before, self._now))
         for entry in self._entries:
-            self._touched.update(begun(entry, self._now))
+            for unit_period in begun(entry, self._now):
+                self._touched.add(unit_period)
+                self._show(entry.region, unit_period)
             kind = entry.period_kind.value
             known = self._store.get(Space.NAMES, _known_key(entry.event_type, entry.unit, kind)) or []
             self._touched.update(UnitPeriod(entry.event_type, entry.unit, kind, period) for period in known)
@@ -178,6 +184,14 @@ class Book:
         rows = [row for row in map(self._row, sorted(self._dirty)) if row is not None]
         self._store.flush()
         return rows
+
+    def _show(self, region: str, unit_period: UnitPeriod) -> None:
+        """Say what stands in the places of an entry, though it be nothing: another worker may have said more."""
+        event_type, _, kind, period = unit_period
+        for place in places(event_type, region, kind, period):
+            document = self._place(place)
+            if not document["shown"]:
+                self._put_place(place, document | {"shown": True})
 
     def _judge(self, unit_period: UnitPeriod) -> None:
         known = self._unit_period(unit_period)
@@ -278,7 +292,7 @@ def _revision(roster_position: int, document: Document) -> int:
     """
     expected, still_open = document["sums"][_EXPECTED], document["sums"][_OPEN]
     changed: int = document["touched"] + 2 * expected - still_open
-    return (roster_position << _REVISION_BITS) + changed
+    return (roster_position << ROSTER_SHIFT) + changed
 
 
 def _subject_key(said: Said) -> str:

@@ -13,6 +13,8 @@ from simpul_schemas.regions import NATION, Level, level_of
 
 #: Names that one row lists at most; how many there are follows from the counts.
 NAMES_AT_MOST = 1000
+#: Bits of a revision that count the changes by reports and by time; above them stands the last change of the roster.
+ROSTER_SHIFT = 28
 
 
 class Place(NamedTuple):
@@ -59,6 +61,11 @@ def candidates(region: str, period_kind: str, period: str) -> list[tuple[str, st
         periods += containing(month.kind.value, month.text)
     regions = [code for code in chain(region) if code != NATION or region == NATION]
     return [(code, kind, text) for code in dict.fromkeys(regions) for kind, text in periods]
+
+
+def is_known(revision: int) -> bool:
+    """Return whether a roster has ever spoken of the region of a row; else it only tells of unexpected reports."""
+    return revision >> ROSTER_SHIFT > 0
 
 
 def _field(name: str, doc: str, kind: object = "long") -> dict[str, object]:
