@@ -72,12 +72,16 @@ class View:
 
     A measure that is unknown for an event adds nothing; what is unknown is told by the measures of coverage. A
     dimension that is unknown is `NOT_STATED`.
+
+    `version` is raised when something changes that the text of the expressions does not show: a Python function, or a
+    long list of values.
     """
 
     spec: ViewSpec
     period: PeriodOf
     dimensions: Mapping[str, pl.Expr]
     measures: Mapping[str, pl.Expr]
+    version: int = 1
 
     @property
     def expressions(self) -> dict[str, pl.Expr]:
@@ -95,11 +99,19 @@ class View:
     def declaration(self) -> str:
         """All that the view says, as a text that changes when it does."""
         expressions = {name: str(expression) for name, expression in self.expressions.items()}
-        return json.dumps([self.spec.partial_schema, expressions], sort_keys=True)
+        return json.dumps([self.version, self.spec.partial_schema, expressions], sort_keys=True)
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns of an event that the view needs; polars names no columns inside a list of them, `fields` does."""
+        expressions = [*self.expressions.values(), COUNTS]
+        asked = {name for expression in expressions for name in expression.meta.root_names()}
+        return frozenset({"event_id", "subject", "revision", "region", *asked, *self.spec.fields})
 
     def contributions(self, events: pl.DataFrame) -> pl.DataFrame:
         """Return the events with their period, dimensions and measures, and their base group as text."""
-        computed = events.with_columns(**self.expressions)
+        # Lazily, since only then is what several expressions share, as a zone's offset, computed once.
+        computed = events.lazy().with_columns(**self.expressions).collect()
         return computed.with_columns(group_text(computed, self.spec))
 
 
@@ -174,9 +186,9 @@ def unfold(frame: pl.DataFrame, spec: ViewSpec) -> pl.DataFrame:
             rows.append(row)
             values.append(value)
             each.append(one)
-    counts = frame[spec.measure_names[0]].to_numpy()[rows]
-    measures = np.array(each, np.int64).reshape(len(rows), -1) * counts[:, np.newaxis]
+    counts = frame[spec.measure_names[0]].to_numpy()[np.array(rows, np.int64)]
+    measures = np.array(each, np.int64).reshape(len(rows), len(spec.measures)) * counts[:, np.newaxis]
     return frame[rows].with_columns(
         pl.Series(spec.unfolds, values, pl.String),
-        *(pl.Series(name, measures[:, at], pl.Int64) for at, name in enumerate(spec.measure_names) if len(rows)),
+        *(pl.Series(name, measures[:, at], pl.Int64) for at, name in enumerate(spec.measure_names)),
     )

@@ -18,7 +18,7 @@ NO_KIND, NO_PERIOD = "NONE", "-"
 FIGURE_KINDS = (*(kind.value for kind in PeriodKind), NO_KIND)
 
 _DAY_MICROS, _HOUR_MICROS = 86_400_000_000, 3_600_000_000
-_EPOCH = date(1970, 1, 1).toordinal()
+_EPOCH, _LAST = date(1970, 1, 1).toordinal(), date.max.toordinal()
 _WEEK_DAYS = 7
 _SHAPES = {kind: re.compile(shape) for kind, shape in PERIOD_SHAPES.items()}
 #: Months of each kind that is made of months, and the letter before its number in the year.
@@ -157,11 +157,10 @@ def _is_written(kind: PeriodKind, text: str) -> bool:
 
 
 def _day(ordinal: int) -> date:
-    try:
-        return date.fromordinal(ordinal)
-    except OverflowError as error:  # beyond what the platform counts in; below it, it is a ValueError already
+    if not 1 <= ordinal <= _LAST:
         message = "outside the years 1 to 9999"
-        raise ValueError(message) from error
+        raise ValueError(message)
+    return date.fromordinal(ordinal)
 
 
 def _days_in_month(year: int, month: int) -> int:

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import tempfile
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -139,12 +140,14 @@ class CachedRegistry:
     """A registry whose answers are kept in a file, one for each registry address.
 
     The file is replaced as a whole, so a kill leaves the old one or the new one. An unreadable file is an empty one.
+    The stages of a worker share it from threads of their own, so what it keeps is changed and saved by one at a time.
     """
 
     def __init__(self, inner: Registry, folder: Path, url: str) -> None:
         self._inner = inner
         self._path = folder / f"registry-{hashlib.sha256(url.encode()).hexdigest()[:16]}.json"
         self._ids, self._schemas = self._load()
+        self._changing = threading.Lock()
 
     def register(self, subject: str, schema: str) -> int:
         """See `Registry`; always asked, since registering is an act."""
@@ -159,13 +162,16 @@ class CachedRegistry:
         """See `Registry`."""
         known = self._schemas.get(str(schema_id))
         if known is None:
-            known = self._schemas[str(schema_id)] = self._inner.schema(schema_id)
-            self._save()
+            known = self._inner.schema(schema_id)
+            with self._changing:
+                self._schemas[str(schema_id)] = known
+                self._save()
         return known
 
     def _remember(self, subject: str, schema: str, schema_id: int) -> int:
-        self._ids[_key(subject, schema)] = schema_id
-        self._save()
+        with self._changing:
+            self._ids[_key(subject, schema)] = schema_id
+            self._save()
         return schema_id
 
     def _load(self) -> tuple[dict[str, int], dict[str, str]]:

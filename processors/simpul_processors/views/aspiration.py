@@ -9,7 +9,8 @@ from simpul_schemas.figures.aspiration import ASPIRATION, WAITS, Wait
 
 def _measures(wait: Wait) -> dict[str, pl.Expr]:
     days = working_days(wait.start, wait.end)
-    found = {f"{wait.name}_count": days.is_not_null(), f"{wait.name}_working_days": days}
+    both = pl.col(wait.start).is_not_null() & pl.col(wait.end).is_not_null()
+    found = {f"{wait.name}_count": both, f"{wait.name}_working_days": days}
     return found if wait.limit is None else found | {f"{wait.name}_late": days > wait.limit}
 
 

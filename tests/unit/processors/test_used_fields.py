@@ -11,12 +11,16 @@ from simpul_schemas.events.envelope import Event
 from simpul_schemas.used_fields import FIELDS_BY_VIEW, used_fields
 
 
+def empty(view: View) -> pl.DataFrame:
+    return BlockDecoder(event_type(view.spec.event_type).schema).decode([]).frame.drop(ROW)
+
+
 def needed(view: View) -> set[str]:
     """Return the payload columns without which a view cannot be computed.
 
     polars' `root_names` leaves out lists of columns, so each column is taken away in turn.
     """
-    frame = BlockDecoder(event_type(view.spec.event_type).schema).decode([]).frame.drop(ROW)
+    frame = empty(view)
     found = set()
     for name in frame.columns:
         try:
@@ -29,6 +33,13 @@ def needed(view: View) -> set[str]:
 @pytest.mark.parametrize("name", VIEWS)
 def test_a_view_needs_the_fields_that_the_table_names(name: str) -> None:
     assert needed(VIEWS[name]) == FIELDS_BY_VIEW[name]
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_the_columns_that_a_view_asks_for_are_enough(name: str) -> None:
+    columns = VIEWS[name].columns
+    assert VIEWS[name].contributions(empty(VIEWS[name]).select(columns)).columns
+    assert columns - set(Event.model_fields) == FIELDS_BY_VIEW[name]
 
 
 def test_the_table_names_every_view_and_no_other() -> None:

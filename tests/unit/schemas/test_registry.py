@@ -1,5 +1,7 @@
 """The registry client: what it says when the registry refuses or is away, and what it remembers on disk."""
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -54,3 +56,24 @@ def test_a_damaged_cache_is_an_empty_one(tmp_path: Path, text: str) -> None:
     (file,) = tmp_path.iterdir()
     file.write_text(text, encoding="utf-8")
     assert CachedRegistry(inner, tmp_path, "http://registri").lookup("a-value", '"string"') == schema_id
+
+
+def test_threads_that_learn_at_once_all_get_answers_and_all_of_them_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner = InMemoryRegistry()
+    subjects = [f"{number}-value" for number in range(120)]
+    ids = {subject: inner.register(subject, f'"{subject}"') for subject in subjects}
+    shared = CachedRegistry(inner, tmp_path, "http://registri")
+    # Python's own writer of JSON, in many small steps, so that threads take turns in the middle of a document.
+    monkeypatch.setattr("json.encoder.c_make_encoder", None)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(lambda subject: shared.lookup(subject, f'"{subject}"'), subjects))
+    finally:
+        sys.setswitchinterval(before)
+    assert dict(zip(subjects, found, strict=True)) == ids
+    later = CachedRegistry(HttpRegistry("http://127.0.0.1:9"), tmp_path, "http://registri")
+    assert {subject: later.lookup(subject, f'"{subject}"') for subject in subjects} == ids
