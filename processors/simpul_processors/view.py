@@ -32,6 +32,13 @@ class View:
         expressions = {name: str(expression) for name, expression in {**self.dimensions, **self.measures}.items()}
         return json.dumps([self.spec.partial_schema, expressions], sort_keys=True)
 
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns of an event that the fold of this view needs."""
+        expressions = [*self.dimensions.values(), *self.measures.values(), COUNTS]
+        asked = {name for expression in expressions for name in expression.meta.root_names()}
+        return frozenset({"event_id", "subject", "revision", "region", *asked})
+
     def contributions(self, events: pl.DataFrame) -> pl.DataFrame:
         """Return the measures of each event, and its base group as text: region and dimensions."""
         group = pl.struct("region", *(self.dimensions[name].alias(name) for name in self.spec.dimension_names))
