@@ -29,12 +29,13 @@ from simpul_processors.worker import Limits, Worker
 from simpul_schemas.errors import OutsideError
 from simpul_schemas.kafka_log import GroupReader, KafkaWriter, cluster_id
 from simpul_schemas.log import LogReader
+from simpul_schemas.receipts import Signer
 from simpul_schemas.registry import Registry
 
 _log = logging.getLogger(__name__)
 
 #: Changes when the layout of a store does, so that an old one is rebuilt from the log.
-LAYOUT = 1
+LAYOUT = 2
 #: A stage that is behind and does nothing for so long is stuck: the process ends, and its supervisor starts it anew.
 STUCK_SECONDS = 120.0
 #: A run that lasted so long was a good one: the next wait begins small again.
@@ -49,12 +50,13 @@ def consumer_group(stage_name: str) -> str:
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """What a worker process needs to know; `stores` is a folder of its own."""
+    """What a worker process needs to know; `stores` is a folder of its own, `signer` signs the receipts."""
 
     bootstrap_servers: str
     registry: Registry
     stores: Path
     limits: Limits
+    signer: Signer
 
 
 def build_app(settings: WorkerSettings) -> Any:  # noqa: ANN401  # faust ships no types
@@ -71,8 +73,12 @@ def build_app(settings: WorkerSettings) -> Any:  # noqa: ANN401  # faust ships n
         web_enabled=False,
     )
     app.producer_only = True  # no agent yet, and without one Faust's own consumer refuses to start
+    told: set[str] = set()
     for view in VIEWS.values():
-        app.service(_service(partial(PartialStage, view, settings.registry), settings))
+        # Of several views of an event type one tells the regions what became of their records.
+        signer = None if view.spec.event_type in told else settings.signer
+        told.add(view.spec.event_type)
+        app.service(_service(partial(PartialStage, view, settings.registry, signer), settings))
         app.service(_service(partial(FigureStage, view.spec, settings.registry), settings))
     return app
 

@@ -48,8 +48,7 @@ class Block:
         return Block(self.partition, self.values[at:], self.keys[at:], self.offsets[at:], self.timestamps[at:])
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """A record to append: topic, key, value and headers; the partition follows from the key.
 
     Key and value are never both None: aiokafka sends no such record.

@@ -7,6 +7,7 @@ from simpul_schemas import topics
 from simpul_schemas.contract import EVENT_TYPES
 from simpul_schemas.coverage import COVERAGE_SCHEMA
 from simpul_schemas.figures import VIEW_SPECS
+from simpul_schemas.receipts import RECEIPT_SCHEMA
 from simpul_schemas.regions import load_regions
 from simpul_schemas.restatement import RESTATEMENT_SCHEMA
 from simpul_schemas.roster import ROSTER_SCHEMA
@@ -30,7 +31,7 @@ class ContractSchema:
 
 
 def contract_schemas() -> list[ContractSchema]:
-    """Return every schema of the contract once: of event types by their names, then of each view its two."""
+    """Return every schema of the contract once: of event types by their names, of each view its two, of receipts."""
     provinces = load_regions().provinces()
     events = [
         ContractSchema(
@@ -55,7 +56,14 @@ def contract_schemas() -> list[ContractSchema]:
             ("figure", view.figure_schema, topics.view_topic(view.name)),
         )
     ]
-    return [*events, *figures, *_completeness()]
+    receipts = ContractSchema(
+        "province (receipt)",
+        RECEIPT_SCHEMA,
+        tuple(topics.value_subject(topics.receipt_topic(province)) for province in provinces),
+        frozenset({"kid", "signature", "statement", "leaves"}),
+        personal_allowed=False,
+    )
+    return [*events, *figures, receipts, *_completeness()]
 
 
 def _completeness() -> list[ContractSchema]:

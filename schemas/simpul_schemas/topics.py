@@ -4,6 +4,7 @@
 |---|---|---|
 | `simpul.<province>.<type>.v1` | subject | for ever: audit and replay live on it |
 | `simpul.<province>.quarantine.v1` | subject or raw key | 1 year: original bytes, origin, verdict codes |
+| `simpul.<province>.receipt.v1` | topic and partition | 1 year: what became of each record, signed |
 | `simpul.partial.<view>.v1` | group and input partition | compacted |
 | `simpul.view.<view>.v1` | group | compacted: what national consumers read |
 | `simpul.view.completeness.v1` | event type and place | compacted: who was expected, and who reported |
@@ -43,6 +44,11 @@ def event_topic(province: str, event_type: str) -> str:
 def quarantine_topic(province: str) -> str:
     """Return the topic that a province's refused records go to."""
     return event_topic(province, "quarantine")
+
+
+def receipt_topic(province: str) -> str:
+    """Return the topic that the receipts of a province's records go to."""
+    return event_topic(province, "receipt")
 
 
 def partial_topic(view: str) -> str:
@@ -86,6 +92,11 @@ def quarantine_topic_spec(province: str) -> TopicSpec:
     return _spec(
         quarantine_topic(province), 1, cleanup_policy="delete", retention_ms=str(_YEAR_MS), max_message_bytes="2097152"
     )
+
+
+def receipt_topic_spec(province: str) -> TopicSpec:
+    """Describe a receipt topic: one year."""
+    return _spec(receipt_topic(province), 1, cleanup_policy="delete", retention_ms=str(_YEAR_MS))
 
 
 def partial_topic_spec(view: str) -> TopicSpec:

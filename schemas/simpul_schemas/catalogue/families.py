@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from simpul_schemas.catalogue.fields import record_doc
 from simpul_schemas.contract import EVENT_TYPES
 from simpul_schemas.figures import VIEW_SPECS
+from simpul_schemas.receipts import RECEIPT_SCHEMA
 from simpul_schemas.rules import Text
 from simpul_schemas.topics import (
     TopicSpec,
     event_topic_spec,
     partial_topic_spec,
     quarantine_topic_spec,
+    receipt_topic_spec,
     view_topic_spec,
 )
 
@@ -97,7 +99,7 @@ def view_families(name: str) -> tuple[Family, Family]:
 
 
 def families() -> Iterator[Family]:
-    """Return every family of topics: events, what was refused, figures."""
+    """Return every family of topics: events, what was refused, receipts, figures."""
     yield from map(event_family, EVENT_TYPES)
     yield Family(
         "quarantine",
@@ -105,6 +107,13 @@ def families() -> Iterator[Family]:
         Text("kunci asli", "the original key"),
         quarantine_topic_spec(PROVINCE_PARAMETER),
         None,
+    )
+    yield Family(
+        "receipt",
+        Text("Tanda terima: nasib tiap catatan, ditandatangani", "Receipts: what became of each record, signed"),
+        Text("topik dan partisi", "topic and partition"),
+        receipt_topic_spec(PROVINCE_PARAMETER),
+        RECEIPT_SCHEMA,
     )
     for name in VIEW_SPECS:
         yield from view_families(name)

@@ -9,7 +9,7 @@ import fastavro
 import pytest
 import yaml
 
-from simpul_processors import stages
+from simpul_processors import partial_stage
 from simpul_producers import sender
 from simpul_schemas.catalogue.asyncapi import AVRO_FORMAT, asyncapi_yaml
 from simpul_schemas.catalogue.examples import accepted_examples
@@ -19,7 +19,7 @@ from simpul_schemas.figures import VIEW_SPECS
 from simpul_schemas.intake import Refused
 from simpul_schemas.log import Partition
 from simpul_schemas.regions import load_regions
-from simpul_schemas.topics import event_topic, partial_topic, quarantine_topic, view_topic
+from simpul_schemas.topics import event_topic, partial_topic, quarantine_topic, receipt_topic, view_topic
 
 each_type = pytest.mark.parametrize("name", EVENT_TYPES)
 
@@ -71,7 +71,10 @@ def test_it_has_no_anchors_which_few_readers_follow(text: str) -> None:
 
 
 def test_every_topic_of_the_bus_is_an_address_of_a_channel(document: dict[str, Any]) -> None:
-    expected = {event_topic("{province}", name) for name in EVENT_TYPES} | {quarantine_topic("{province}")}
+    expected = {event_topic("{province}", name) for name in EVENT_TYPES} | {
+        quarantine_topic("{province}"),
+        receipt_topic("{province}"),
+    }
     expected |= {topic(view) for view in VIEW_SPECS for topic in (partial_topic, view_topic)}
     assert {channel["address"] for channel in document["channels"].values()} == expected
 
@@ -102,7 +105,7 @@ def test_a_message_carries_the_schema_of_its_type_as_the_registry_has_it(documen
 
 def test_every_payload_is_a_schema_that_avro_takes(document: dict[str, Any]) -> None:
     payloads = [found["payload"] for found in document["components"]["messages"].values() if "payload" in found]
-    assert len(payloads) == len(EVENT_TYPES) + 2 * len(VIEW_SPECS)
+    assert len(payloads) == len(EVENT_TYPES) + 2 * len(VIEW_SPECS) + 1  # receipts
     for payload in payloads:
         fastavro.parse_schema(payload["schema"])
 
@@ -153,4 +156,4 @@ def test_the_headers_of_an_example_are_those_that_the_sender_gives(document: dic
 def test_the_headers_in_quarantine_are_those_that_the_fold_gives(document: dict[str, Any]) -> None:
     refused = Refused(Partition("simpul.73.report.v1", 0), 5, b"key", b"value", ("record.truncated",))
     declared = document["components"]["schemas"]["quarantineHeaders"]["properties"]
-    assert list(declared) == [key for key, _ in stages._quarantined(refused).headers]
+    assert list(declared) == [key for key, _ in partial_stage._quarantined(refused).headers]
