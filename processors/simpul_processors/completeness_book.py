@@ -18,6 +18,7 @@ A place's revision is a function of what is in it, never of who computed it or i
 
 import bisect
 import hashlib
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,7 +26,7 @@ from typing import Any
 
 from simpul_processors.completeness import COUNTS, NOTHING, Contribution, Roster, Statement, UnitPeriod, begun, judge
 from simpul_processors.overlay import Document, Overlay, digest
-from simpul_processors.store import Space, Transaction
+from simpul_processors.store import Snapshot, Space, Transaction
 from simpul_schemas.coverage import NAMES_AT_MOST, ROSTER_SHIFT, Place, chain, places
 from simpul_schemas.periods import Period, containing
 from simpul_schemas.regions import NATION, Level, level_of
@@ -71,9 +72,10 @@ def load_roster(transaction: Transaction) -> dict[str, Held]:
 
 
 class Book:
-    """One batch of changes to the state; `close` writes them and gives the rows that must be published."""
+    """One batch of changes to the state; `close` writes them, and notes which places must be published."""
 
     def __init__(self, transaction: Transaction, roster: Roster, held: dict[str, Held]) -> None:
+        self._transaction = transaction
         self._store = Overlay(transaction)
         self._roster = roster
         self._held = held
@@ -165,8 +167,8 @@ class Book:
             changed = {"touched": document["touched"] + 1, "as_of": max(document["as_of"], at)}
             self._put_place(place, document | changed | {"shown": document["shown"] or shown})
 
-    def close(self) -> list[dict[str, Any]]:
-        """Judge what was touched, by records or by time, write it all, and return the rows that have changed."""
+    def close(self) -> None:
+        """Judge what was touched, by records or by time, and write it all."""
         if self._before:
             self._touched.update(self._roster.moved_by_time(self._before, self._now))
         for entry in self._entries:
@@ -181,17 +183,19 @@ class Book:
         for unit_period in touched:
             self._judge(unit_period)
         self._store.put(Space.NAMES, "now", self._now)
-        rows = [row for row in map(self._row, sorted(self._dirty)) if row is not None]
-        self._store.flush()
-        return rows
+        self._store.flush(self._transaction)
+        if self._dirty:
+            places_due = json.dumps(sorted(self._dirty), ensure_ascii=False, separators=(",", ":"))
+            self._transaction.append(Space.DIRTY, places_due.encode())
 
     def _show(self, region: str, unit_period: UnitPeriod) -> None:
         """Say what stands in the places of an entry, though it be nothing: another worker may have said more."""
         event_type, _, kind, period = unit_period
         for place in places(event_type, region, kind, period):
             document = self._place(place)
-            if not document["shown"]:
-                self._put_place(place, document | {"shown": True})
+            direct = document["direct"] or (place.region == region and place.period_kind == kind)
+            if not document["shown"] or direct != document["direct"]:
+                self._put_place(place, document | {"shown": True, "direct": direct})
 
     def _judge(self, unit_period: UnitPeriod) -> None:
         known = self._unit_period(unit_period)
@@ -203,6 +207,8 @@ class Book:
         if new == old._replace(counts=tuple(old.counts)):
             return
         self._store.put(Space.ENTITIES, _unit_key(unit_period), known | {"adds": list(new)})
+        if new.region:
+            self._show(new.region, unit_period)
         self._add(unit_period, old, -1)
         self._add(unit_period, new, 1)
 
@@ -243,7 +249,7 @@ class Book:
         region = self._region(place.event_type, place.region)
         bisect.insort(region["periods"], [place.period_kind, place.period])
         self._store.put(Space.NAMES, _region_key(place.event_type, place.region), region)
-        return {"sums": [0] * len(COUNTS), "unexpected": 0, "touched": 0, "as_of": 0, "names": {}, "shown": False}
+        return {"sums": [0] * len(COUNTS), "unexpected": 0, "touched": 0, "as_of": 0, "names": {}, "shown": False, "direct": False}
 
     def _put_place(self, place: Place, document: Document) -> None:
         shown = document["shown"] or any(document["sums"]) or document["unexpected"] > 0
@@ -251,8 +257,7 @@ class Book:
         self._dirty.add(place)
 
     def _region(self, event_type: str, region: str) -> Document:
-        found = self._store.get(Space.NAMES, _region_key(event_type, region))
-        return found if found is not None else {"changed": 0, "at": 0, "periods": []}
+        return _region_of(self._store, event_type, region)
 
     def _mark_region(self, event_type: str, region: str, position: int, at: int) -> None:
         """Note that the roster has changed what is expected in a region: all its places get a new revision."""
@@ -262,26 +267,45 @@ class Book:
         level = level_of(region).value
         self._dirty.update(Place(event_type, level, region, kind, period) for kind, period in document["periods"])
 
-    def _row(self, place: Place) -> dict[str, Any] | None:
-        """Return the row of a place as readers see it; None for one that never said anything."""
-        document = self._place(place)
-        if not document["shown"]:
-            return None
-        region = self._region(place.event_type, place.region)
-        counts = dict(zip(COUNTS, document["sums"], strict=True))
-        names = sorted(document["names"].items())
-        still_open = counts.pop("open")
-        return {
-            **place._asdict(),
-            **counts,
-            "revision": _revision(region["changed"], document),
-            "unexpected": document["unexpected"],
-            "closed": not still_open and counts["expected"] > 0,
-            "missing": [name for name, (missing, _, _) in names if missing][:NAMES_AT_MOST],
-            "silent_units": [name for name, (_, silent, _) in names if silent][:NAMES_AT_MOST],
-            "late_units": [name for name, (_, _, late) in names if late][:NAMES_AT_MOST],
-            "as_of": max(document["as_of"], region["at"]),
-        }
+
+def rows_due(snapshot: Snapshot) -> tuple[list[dict[str, Any]], list[bytes]]:
+    """Return the rows of the places that changed and were not published since, and the entries that say so."""
+    entries = snapshot.items(Space.DIRTY)
+    due = sorted({Place(*one) for _, value in entries for one in json.loads(value)})
+    store = Overlay(snapshot)
+    store.fetch(Space.GROUPS, [place.key for place in due])
+    store.fetch(Space.NAMES, [_region_key(place.event_type, place.region) for place in due])
+    rows = (_row(store, place) for place in due)
+    return [row for row in rows if row is not None], [key for key, _ in entries]
+
+
+def _row(store: Overlay, place: Place) -> dict[str, Any] | None:
+    """Return the row of a place as readers see it; None for one that never said anything."""
+    document = store.get(Space.GROUPS, place.key)
+    if not document["shown"]:
+        return None
+    region = _region_of(store, place.event_type, place.region)
+    counts = dict(zip(COUNTS, document["sums"], strict=True))
+    names = sorted(document["names"].items())
+    still_open = counts.pop("open")
+    return {
+        **place._asdict(),
+        **counts,
+        "revision": _revision(region["changed"], document),
+        "unexpected": document["unexpected"],
+        "direct": document["direct"],
+        "closed": not still_open and counts["expected"] > 0,
+        "missing": [name for name, (missing, _, _) in names if missing][:NAMES_AT_MOST],
+        "silent_units": [name for name, (_, silent, _) in names if silent][:NAMES_AT_MOST],
+        "late_units": [name for name, (_, _, late) in names if late][:NAMES_AT_MOST],
+        "as_of": max(document["as_of"], region["at"]),
+    }
+
+
+
+def _region_of(store: Overlay, event_type: str, region: str) -> Document:
+    found = store.get(Space.NAMES, _region_key(event_type, region))
+    return found if found is not None else {"changed": 0, "at": 0, "periods": []}
 
 
 def _revision(roster_position: int, document: Document) -> int:

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 from simpul_processors.completeness import Roster
-from simpul_processors.completeness_book import Book, Said, load_roster
-from simpul_processors.stages import Publisher, advance
-from simpul_processors.store import Transaction
+from simpul_processors.completeness_book import Book, Said, load_roster, rows_due
+from simpul_processors.stages import Due, Publisher, advance
+from simpul_processors.store import Snapshot, Transaction
+from simpul_schemas.columns import ROW, BlockDecoder
 from simpul_schemas.contract import event_type
 from simpul_schemas.coverage import COVERAGE_SCHEMA, Place
 from simpul_schemas.events.envelope import Action, Mode
@@ -22,6 +23,8 @@ from simpul_schemas.topics import COVERAGE_TOPIC, ROSTER_TOPIC, event_topic, pro
 
 #: Changes when what the stage computes does, so that its store is made anew from the log.
 _VERSION = 1
+#: The columns of a row, typed as the schema has them, also where there is none.
+_COLUMNS = BlockDecoder(COVERAGE_SCHEMA).decode([]).frame.drop(ROW).schema
 _SAID = ("subject", "revision", "event_id", "action", "mode", "region", "unit", "period_kind", "period", "claims", NOW)
 
 
@@ -54,7 +57,14 @@ class CompletenessStage:
         self.now = book.pass_time(max(at for block in blocks for at in block.timestamps))
         self._take_roster(transaction, book, [block for block in blocks if block.partition.topic == ROSTER_TOPIC])
         self._take_reports(transaction, book, [block for block in blocks if block.partition.topic != ROSTER_TOPIC])
-        return [self._publisher.record(Place(*(row[name] for name in Place._fields)).key, row) for row in book.close()]
+        book.close()
+        return []
+
+    def due(self, snapshot: Snapshot) -> Due:
+        """See `Stage`."""
+        rows, entries = rows_due(snapshot)
+        keys = pl.Series([Place(*(row[name] for name in Place._fields)).key for row in rows], dtype=pl.String)
+        return Due(self._publisher.records(keys, pl.DataFrame(rows, _COLUMNS, orient="row")), entries)
 
     def _take_roster(self, transaction: Transaction, book: Book, blocks: Sequence[Block]) -> None:
         if not blocks:

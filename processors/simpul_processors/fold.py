@@ -46,7 +46,8 @@ class Applied:
     `fresh` are rows that brought an entity never seen before, one for each. `superseded` are rows that came when a row
     of their entity with at least their (revision, id) had come before, be it in this batch or in an earlier one, in
     rising order; `older` are those of them with a lower revision than what is stored now. `conflicting` are rows with
-    the revision of the newest one before them, and other content. `touched` are target groups whose measures changed.
+    the revision of the newest one before them, and other content. `touched` are target groups whose measures changed,
+    `appeared` those of them that the store had not.
     """
 
     fresh: npt.NDArray[np.intp]
@@ -54,6 +55,7 @@ class Applied:
     older: npt.NDArray[np.intp]
     conflicting: npt.NDArray[np.intp]
     touched: Words
+    appeared: Words
 
 
 @dataclass(frozen=True)
@@ -121,8 +123,8 @@ class Fold:
             np.concatenate([stored["group"], replaced["group"]]),
             np.concatenate([stored["measures"], -replaced["measures"]]),
         )
-        touched = self._add(transaction, base, delta)
-        return _applied(ranking, rows, np.flatnonzero(first)[~known], touched)
+        touched, appeared = self._add(transaction, base, delta)
+        return _applied(ranking, rows, np.flatnonzero(first)[~known], touched, appeared)
 
     def _put(self, transaction: Transaction, keys: Sequence[bytes], entities: npt.NDArray[np.void]) -> None:
         raw, width = entities.tobytes(), self._entity.itemsize
@@ -141,12 +143,12 @@ class Fold:
         new["group"] = batch[GROUP].replace_strict(texts, numbers, return_dtype=pl.UInt64).to_numpy()
         return new
 
-    def _add(self, transaction: Transaction, base: Words, delta: Longs) -> Words:
-        """Add what base groups have changed by to all their targets."""
+    def _add(self, transaction: Transaction, base: Words, delta: Longs) -> tuple[Words, Words]:
+        """Add what base groups have changed by to all their targets; returns these, and those that are new."""
         changed = delta.any(axis=1)
         base, delta = base[changed], delta[changed]
         if not len(base):
-            return base
+            return base, base
         if self._targets is None:
             touched, sums = base, delta
         else:
@@ -160,7 +162,12 @@ class Fold:
         parts = [raw[at : at + width] for at in range(0, len(raw), width)]
         transaction.put(Space.GROUPS, list(zip(keys, parts, strict=True)))
         transaction.append(Space.DIRTY, touched.astype("<u8").tobytes())
-        return touched
+        return touched, touched[np.fromiter((key not in found for key in keys), np.bool_, len(keys))]
+
+    def make_due(self, transaction: Transaction, groups: Words) -> None:
+        """Have groups published again though their measures have not changed."""
+        if len(groups):
+            transaction.append(Space.DIRTY, groups.astype("<u8").tobytes())
 
     def _measures_of(self, found: Mapping[bytes, bytes], keys: Sequence[bytes]) -> Longs:
         nothing = bytes(8 * len(self._measures))
@@ -234,7 +241,9 @@ def settle(transaction: Transaction, entries: Iterable[bytes]) -> None:
     transaction.delete(Space.DIRTY, entries)
 
 
-def _applied(ranking: Ranking, rows: npt.NDArray[np.intp], fresh: npt.NDArray[np.intp], touched: Words) -> Applied:
+def _applied(
+    ranking: Ranking, rows: npt.NDArray[np.intp], fresh: npt.NDArray[np.intp], touched: Words, appeared: Words
+) -> Applied:
     """Say by rows of the batch what was found by rows in the order of keys."""
     return Applied(
         fresh=rows[fresh],
@@ -242,6 +251,7 @@ def _applied(ranking: Ranking, rows: npt.NDArray[np.intp], fresh: npt.NDArray[np
         older=np.sort(rows[ranking.older]),
         conflicting=np.sort(rows[ranking.conflicting]),
         touched=touched,
+        appeared=appeared,
     )
 
 

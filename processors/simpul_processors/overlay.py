@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
-from simpul_processors.store import Space, Transaction
+from simpul_processors.store import Snapshot, Space, Transaction
 
 Document: TypeAlias = Any
 
@@ -17,17 +17,17 @@ def digest(parts: Sequence[str]) -> str:
 
 
 class Overlay:
-    """What a transaction has read and will write, by space and key; equal documents are equal bytes."""
+    """What was read of a store and is to be written there, by space and key; equal documents are equal bytes."""
 
-    def __init__(self, transaction: Transaction) -> None:
-        self._transaction = transaction
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
         self._held: dict[tuple[Space, str], Document] = {}
         self._changed: set[tuple[Space, str]] = set()
 
     def fetch(self, space: Space, keys: Iterable[str]) -> None:
         """Read many documents at once, before they are asked for one by one."""
         wanted = sorted({key for key in keys if (space, key) not in self._held})
-        found = self._transaction.get(space, [key.encode() for key in wanted])
+        found = self._snapshot.get(space, [key.encode() for key in wanted])
         for key in wanted:
             value = found.get(key.encode())
             self._held[space, key] = None if value is None else json.loads(value)
@@ -43,11 +43,11 @@ class Overlay:
         self._held[space, key] = document
         self._changed.add((space, key))
 
-    def flush(self) -> None:
+    def flush(self, transaction: Transaction) -> None:
         """Write what has changed."""
         for space in Space:
             keys = sorted(key for where, key in self._changed if where is space)
-            self._transaction.put(space, [(key.encode(), _bytes(self._held[space, key])) for key in keys])
+            transaction.put(space, [(key.encode(), _bytes(self._held[space, key])) for key in keys])
         self._changed.clear()
 
 

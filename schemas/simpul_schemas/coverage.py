@@ -5,6 +5,7 @@ One row for each event type, level, region and period, on the topic `simpul.view
 
 import json
 from collections.abc import Iterator
+from datetime import date
 from typing import NamedTuple
 
 from simpul_schemas.calendars import PeriodKind
@@ -49,18 +50,22 @@ def candidates(region: str, period_kind: str, period: str) -> list[tuple[str, st
     """Return where the coverage of a figure is looked for, the nearest first: region, kind and period.
 
     A place takes its own row; else that of a longer period which contains its own (a week goes with the month of its
-    Thursday, as ISO 8601 gives it to a year); else that of the region above. It ends at the province, since no unit
+    Thursday, as ISO 8601 gives it to a year); else those of the region above. It ends at the province, since no unit
     stands for the nation.
     """
     periods = list(containing(period_kind, period))
     if period_kind == PeriodKind.WEEK:
-        thursday = Period.of(PeriodKind.DAY, Period.read(period_kind, period).first)
-        for _ in range(3):
-            thursday = thursday.next()
-        month = Period.of(PeriodKind.MONTH, thursday.first)
-        periods += containing(month.kind.value, month.text)
+        periods += containing(PeriodKind.MONTH.value, month_of(period_kind, period))
     regions = [code for code in chain(region) if code != NATION or region == NATION]
     return [(code, kind, text) for code in dict.fromkeys(regions) for kind, text in periods]
+
+
+def month_of(period_kind: str, period: str) -> str:
+    """Return the month that a day lies in, or that a week goes with: that of its Thursday."""
+    first = Period.read(period_kind, period).first
+    if period_kind == PeriodKind.WEEK:
+        first = date.fromordinal(first.toordinal() + 3)
+    return Period.of(PeriodKind.MONTH, first).text
 
 
 def is_known(revision: int) -> bool:
@@ -99,6 +104,12 @@ COVERAGE_SCHEMA = json.dumps(
             _field("claimed", "Jumlah kendali. Sum of the control totals of the reports."),
             _field("unexpected", "Di luar daftar. Reports of units that the roster does not expect; counted nowhere."),
             _field("closed", "Ditutup. Whether the days allowed of everything expected have passed.", "boolean"),
+            _field(
+                "direct",
+                "Unit sendiri. Whether a unit of the roster stands for this very region and length of period; otherwise "
+                "the row is only a sum of others.",
+                "boolean",
+            ),
             _field("missing", "Yang belum melapor. Names of units that have not reported, at most 1,000.", _NAMES),
             _field("silent_units", "Yang tidak melapor. Those of them whose days allowed have passed.", _NAMES),
             _field("late_units", "Yang terlambat. Names of units that reported late, at most 1,000.", _NAMES),

@@ -12,11 +12,22 @@ from simpul_schemas.figures.incident import INCIDENT
 from simpul_schemas.figures.participation import PARTICIPATION
 from simpul_schemas.figures.prevention import PREVENTION
 from simpul_schemas.figures.report import REPORT
-from simpul_schemas.figures.spec import FIGURE_HEAD, FROM_DAYS, NOT_STATED, PARTIAL_HEAD, Named, ViewSpec
+from simpul_schemas.figures.spec import (
+    FIGURE_COVERAGE,
+    FIGURE_HEAD,
+    FROM_DAYS,
+    MISSING_AT_MOST,
+    NOT_STATED,
+    PARTIAL_HEAD,
+    Named,
+    ViewSpec,
+)
 
 __all__ = [
+    "FIGURE_COVERAGE",
     "FIGURE_HEAD",
     "FROM_DAYS",
+    "MISSING_AT_MOST",
     "NOT_STATED",
     "PARTIAL_HEAD",
     "PARTICIPATION",

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from simpul_processors.completeness import COUNTS, Roster, Statement, UnitPeriod, judge
 from simpul_processors.completeness_stage import CompletenessStage
+from simpul_processors.fold import settle
 from simpul_processors.store import Space
 from simpul_processors.testing import InMemoryStore
 from simpul_schemas import rows
@@ -161,9 +162,19 @@ def run(
     stage = CompletenessStage(REGISTRY)
     for batch in batches:
         if batch:
-            with store.transaction() as transaction:
-                reader.take(one.value for one in stage.apply(transaction, blocks(batch, start)))
+            put(stage, store, blocks(batch, start), reader)
     return reader, store
+
+
+def put(stage: CompletenessStage, store: InMemoryStore, batch: Sequence[Block], reader: Reader) -> None:
+    """Put one batch through, and publish what is due."""
+    with store.transaction() as transaction:
+        assert stage.apply(transaction, batch) == []
+    with store.snapshot() as snapshot:
+        due = stage.due(snapshot)
+    reader.take(one.value for one in due.records)
+    with store.transaction() as transaction:
+        settle(transaction, due.entries)
 
 
 def the_nation() -> list[Logged]:
@@ -218,10 +229,7 @@ def test_each_zone_closes_at_its_own_midnight() -> None:
     seen = []
     start: dict[str, int] = {ROSTER_TOPIC: 3}
     for hour in ("14:59", "15:00", "15:59", "16:00", "16:59", "17:00"):
-        stage = CompletenessStage(REGISTRY)
-        with store.transaction() as transaction:
-            published = stage.apply(transaction, blocks([tick(at(f"2024-03-07T{hour}"))], start))
-        reader.take(one.value for one in published)
+        put(CompletenessStage(REGISTRY), store, blocks([tick(at(f"2024-03-07T{hour}"))], start), reader)
         seen.append(reader.row()["silent"])
     assert seen == [0, 1, 1, 3, 3, 3]
 
@@ -283,8 +291,7 @@ def test_a_split_changes_expected_and_reported_alike_also_in_the_past() -> None:
         roster(an_entry("pemekaran", "53.02", valid_from=date(2024, 2, 15)), at("2024-04-01")),
     ]
     start = {ROSTER_TOPIC: 1}
-    with store.transaction() as transaction:
-        reader.take(one.value for one in CompletenessStage(REGISTRY).apply(transaction, blocks(split, start)))
+    put(CompletenessStage(REGISTRY), store, blocks(split, start), reader)
     # February belongs to the unit that is there on its last day; January still to the older one.
     assert (reader.row()["expected"], reader.row()["reported"], reader.row()["unexpected"]) == (1, 1, 1)
     assert reader.row("53.01")["expected"] == 0
@@ -331,9 +338,7 @@ def test_a_withdrawn_entry_expects_nothing_any_more() -> None:
     logged = [roster(entry, at("2024-02-01")), roster(entry, at("2024-02-02"), 2, RosterAction.WITHDRAW)]
     reader, store = run([logged[:1]])
     assert reader.row()["expected"] == 1
-    with store.transaction() as transaction:
-        stage = CompletenessStage(REGISTRY)
-        reader.take(one.value for one in stage.apply(transaction, blocks(logged[1:], {ROSTER_TOPIC: 1})))
+    put(CompletenessStage(REGISTRY), store, blocks(logged[1:], {ROSTER_TOPIC: 1}), reader)
     assert reader.row()["expected"] == 0
 
 
@@ -612,8 +617,7 @@ def test_a_store_that_was_killed_and_one_made_anew_hold_the_same_bytes(cuts: int
         with pytest.raises(KeyboardInterrupt):
             crash()
         stage.forget()
-        with killed.transaction() as transaction:
-            stage.apply(transaction, batch)
+        put(stage, killed, batch, Reader())
     for space in Space:
         assert list(killed.items(space)) == list(anew.items(space))
     assert killed.positions() == anew.positions()
