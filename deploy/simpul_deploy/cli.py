@@ -21,7 +21,7 @@ from simpul_schemas.catalogue import catalogue_commands
 from simpul_schemas.settings import load_settings
 
 #: Commands that bring a stack with them, or look after one, and so need none to connect to.
-_OWN_STACK = frozenset({"up", "down", "status", "demo", "regions"})
+_OWN_STACK = frozenset({"up", "down", "status", "demo", "regions", "views"})
 
 app = typer.Typer(
     name="simpul",
@@ -41,6 +41,7 @@ app.command("status")(guarded(local.status))
 app.command("demo")(guarded(demo.demo))
 app.command("import")(guarded(producers.import_))
 app.command("worker")(guarded(processors.worker))
+app.command("views")(guarded(processors.views))
 outbox.command("status")(guarded(producers.outbox_status))
 sink.command("run")(guarded(connectors.run))
 sink.command("status")(guarded(connectors.status))

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import polars as pl
 
 from simpul_processors.store import Position
-from simpul_processors.view import View
+from simpul_processors.view import View, unfold
 from simpul_schemas.contract import event_type
 from simpul_schemas.figures import ViewSpec
 from simpul_schemas.intake import EventIntake, RecordIntake
 from simpul_schemas.log import Block, LogReader, Partition
+from simpul_schemas.periods import containing
 from simpul_schemas.regions import NATION, Level
 from simpul_schemas.registry import Registry
 
@@ -30,7 +31,7 @@ class Survey:
 
     `records` counts all records, copies included; `quarantined_by_code` those of them that were refused, each under its
     first code. `events` has the distinct ids of the accepted ones (column `event_id`), `current` subject and event id
-    of the winner of each subject, `figures` the figures of every level that these add up to.
+    of the winner of each subject, `figures` the figures of every level and period that these add up to.
     """
 
     records: int
@@ -104,21 +105,33 @@ def survey(view: View, registry: Registry, blocks: Sequence[Block]) -> Survey:
 
 
 def add_up(spec: ViewSpec, events: pl.DataFrame) -> pl.DataFrame:
-    """Sum the contributions of events to every level; a group that adds up to nothing is left out."""
+    """Sum the contributions of events to every level and period; a group that adds up to nothing is left out."""
     sums = [pl.col(name).sum() for name in spec.measure_names]
+    placed = _in_every_period(spec, unfold(events, spec) if spec.unfolds else events)
     levels = [
-        events.filter(pl.col("region").str.len_chars() >= length)
+        placed.filter(pl.col("region").str.len_chars() >= length)
         .group_by(pl.col("region").str.head(length), *spec.dimension_names)
         .agg(sums)
         .with_columns(level=pl.lit(level.value))
         for level, length in _CODE_LENGTHS.items()
     ]
     nation = (
-        events.group_by(*spec.dimension_names)
+        placed.group_by(*spec.dimension_names)
         .agg(sums)
         .with_columns(level=pl.lit(Level.NATION.value), region=pl.lit(NATION))
     )
     return without_nothing(spec, pl.concat([*levels, nation], how="diagonal"))
+
+
+def _in_every_period(spec: ViewSpec, events: pl.DataFrame) -> pl.DataFrame:
+    """Repeat every row for each longer period that its own one is part of."""
+    if not spec.adds_up:
+        return events
+    finest = ["period_kind", "period"]
+    rows = [(*own, *each) for own in events.select(finest).unique().rows() for each in containing(*own)]
+    names = [*finest, "longer_kind", "longer"]
+    longer = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
+    return events.join(longer, on=finest).drop(finest).rename({"longer_kind": "period_kind", "longer": "period"})
 
 
 def newest_figures(spec: ViewSpec, registry: Registry, blocks: Sequence[Block]) -> pl.DataFrame:

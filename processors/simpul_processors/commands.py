@@ -1,11 +1,15 @@
-"""The `simpul worker` command."""
+"""The commands `simpul worker` and `simpul views`."""
 
+import json
 import logging
-from typing import Annotated
+from collections.abc import Iterable
+from typing import Annotated, Any
 
 import typer
 
 from simpul_schemas.connection import connect_from_settings
+from simpul_schemas.figures import VIEW_SPECS, Named, ViewSpec, view_spec
+from simpul_schemas.topics import partial_topic, view_topic
 
 
 def worker(
@@ -39,3 +43,73 @@ def worker(
             signer_from_settings(connection.settings),
         )
     )
+
+
+def views(
+    name: Annotated[str | None, typer.Argument(help="Nama tampilan; tanpa nama: semua. / A view; default all.")] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="Hasil sebagai JSON. / The result as JSON.")] = False,  # noqa: FBT002  # a flag of the command line
+) -> None:
+    """Daftar tampilan: apa yang dihitung, dari apa, per apa. / List the views: what is counted, of what, by what.
+
+    Needs no connection. Examples: simpul views | simpul views incident | simpul views --json
+    """
+    specs = [view_spec(name)] if name else list(VIEW_SPECS.values())
+    if json_output:
+        typer.echo(json.dumps({"views": [_document(spec) for spec in specs]}, ensure_ascii=False))
+        return
+    typer.echo("\n\n".join(_described(spec) if name else _summarised(spec) for spec in specs))
+
+
+def _periods(spec: ViewSpec) -> str:
+    return ", ".join(spec.periods) or "-"
+
+
+def _summarised(spec: ViewSpec) -> str:
+    return "\n".join(
+        (
+            f"{spec.name}: {spec.doc}",
+            f"  peristiwa / events    {spec.event_type}",
+            f"  periode / periods     {_periods(spec)}",
+            f"  dimensi / dimensions  {_names(spec.dimensions)}",
+            f"  ukuran / measures     {_names(spec.measures)}",
+            f"  rasio / rates         {', '.join(spec.rates) or '-'}",
+            f"  topik / topic         {view_topic(spec.name)}",
+        )
+    )
+
+
+def _described(spec: ViewSpec) -> str:
+    width = max(len(one.name) for one in (*spec.dimensions, *spec.measures))
+    reported, expected = spec.coverage
+    return "\n".join(
+        (
+            _summarised(spec),
+            f"  cakupan / coverage    {reported} / {expected}",
+            "Dimensi / dimensions",
+            *(f"  {one.name:<{width}}  {one.doc}" for one in spec.dimensions),
+            "Ukuran / measures",
+            *(f"  {one.name:<{width}}  {one.doc}" for one in spec.measures),
+            *(["Rasio / rates"] if spec.rates else []),
+            *(f"  {name} = {part} / {whole}" for name, (part, whole) in spec.rates.items()),
+        )
+    )
+
+
+def _names(named: Iterable[Named]) -> str:
+    return ", ".join(one.name for one in named)
+
+
+def _document(spec: ViewSpec) -> dict[str, Any]:
+    return {
+        "name": spec.name,
+        "doc": spec.doc,
+        "event_type": spec.event_type,
+        "periods": list(spec.periods),
+        "adds_up": spec.adds_up,
+        "dimensions": [{"name": one.name, "doc": one.doc} for one in spec.dimensions],
+        "measures": [{"name": one.name, "doc": one.doc} for one in spec.measures],
+        "coverage": {"reported": spec.coverage[0], "expected": spec.coverage[1]},
+        "rates": {name: {"numerator": part, "denominator": whole} for name, (part, whole) in spec.rates.items()},
+        "topic": view_topic(spec.name),
+        "partial_topic": partial_topic(spec.name),
+    }

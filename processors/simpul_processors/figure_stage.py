@@ -1,31 +1,39 @@
 """The second stage of a fold: partial figures to figures at every level."""
 
 import hashlib
+import json
 from collections.abc import Sequence
+from functools import partial
 
 import polars as pl
 
-from simpul_processors.fold import CONTENT, GROUP, HEAD, ID, KEY, NO_CONTENT, NO_ID, REVISION, Fold
+from simpul_processors.fold import CONTENT, HEAD, ID, KEY, NO_CONTENT, NO_ID, REVISION, Fold
 from simpul_processors.stages import Due, Publisher, advance
 from simpul_processors.store import Snapshot, Transaction
-from simpul_processors.view import as_text, roll_up
+from simpul_processors.view import as_text, group_text, roll_up, unfold
 from simpul_schemas.figures import ViewSpec
 from simpul_schemas.intake import BLOCK, RecordIntake
 from simpul_schemas.log import Block, Outgoing, Partition
 from simpul_schemas.registry import Registry
 from simpul_schemas.topics import partial_topic, view_topic
 
+#: Columns: the group of a partial figure as it came, and its list, before a list in it is unfolded.
+_WHOLE, _LIST = "_whole", "_list"
+
 
 class FigureStage:
-    """Folds partial figures into the figures of every level: an entity is (group, input partition)."""
+    """Folds partial figures into the figures of every level and period: an entity is (group, input partition).
+
+    Where a view unfolds a dimension, an entity is one value of a partial figure's list.
+    """
 
     def __init__(self, spec: ViewSpec, registry: Registry) -> None:
         self.name = f"{spec.name}.figure"
         self.topics: Sequence[str] = [partial_topic(spec.name)]
-        self.declaration = spec.figure_schema
+        self.declaration = json.dumps([spec.figure_schema, spec.partial_schema, spec.adds_up])
         self._spec = spec
         self._intake = RecordIntake(spec.partial_schema, registry)
-        self._fold = Fold(spec.measure_names, roll_up)
+        self._fold = Fold(spec.measure_names, partial(roll_up, adds_up=spec.adds_up))
         self._partition = Partition(partial_topic(spec.name), 0)
         self._partials = Publisher(partial_topic(spec.name), spec.partial_schema, registry)
         self._publisher = Publisher(view_topic(spec.name), spec.figure_schema, registry)
@@ -33,20 +41,23 @@ class FigureStage:
     def apply(self, transaction: Transaction, blocks: Sequence[Block]) -> list[Outgoing]:
         """See `Stage`."""
         taken = self._intake.take(blocks)
-        names = ("region", *self._spec.dimension_names)
-        groups = [as_text(row) for row in taken.frame.select(names).iter_rows()]
-        keys = [_short(as_text([group, origin])) for group, origin in zip(groups, taken.frame["origin"], strict=True)]
-        batch = taken.frame.select(
-            pl.Series(KEY, keys, HEAD[KEY]),
+        parts = taken.frame.with_columns(group_text(taken.frame, self._spec).alias(_WHOLE))
+        if self._spec.unfolds:
+            parts = unfold(parts.with_columns(pl.col(self._spec.unfolds).alias(_LIST)), self._spec)
+        groups = group_text(parts, self._spec)
+        # The whole group and not only its part: of two lists that share a value, each adds its own.
+        named = parts.select(pl.concat_str(_WHOLE, "origin", groups, separator="\n"))
+        batch = parts.select(
+            pl.Series(KEY, map(_short, named.to_series().to_list()), HEAD[KEY]),
             pl.col("revision").alias(REVISION),
             pl.lit(NO_ID).alias(ID),
             NO_CONTENT.alias(CONTENT),
-            pl.Series(GROUP, groups, HEAD[GROUP]),
+            groups,
             *self._spec.measure_names,
         )
         applied = self._fold.apply(transaction, batch)
-        advance(transaction, blocks, taken.refused, taken.frame[BLOCK].gather(applied.fresh))
-        return self._healed(transaction, taken.frame[applied.older], batch[KEY].gather(applied.older))
+        advance(transaction, blocks, taken.refused, parts[BLOCK].gather(applied.fresh))
+        return self._healed(transaction, parts[applied.older], batch[KEY].gather(applied.older))
 
     def due(self, snapshot: Snapshot) -> Due:
         """See `Stage`."""
@@ -76,13 +87,27 @@ class FigureStage:
         figures = older.with_columns(
             pl.Series("revision", newest["revision"]),
             *(pl.Series(name, newest["measures"][:, at]) for at, name in enumerate(spec.measure_names)),
-        ).unique(("region", *spec.dimension_names, "origin"), maintain_order=True)
+        ).unique((_WHOLE, "origin"), keep="first", maintain_order=True)
+        if spec.unfolds:
+            figures = _folded(figures, spec)
         names = [as_text(row) for row in figures.select("region", *spec.dimension_names, "origin").iter_rows()]
         return self._partials.records(pl.Series(names, dtype=pl.String), figures)
 
     def forget(self) -> None:
         """See `Stage`."""
         self._fold.forget()
+
+
+def _folded(figures: pl.DataFrame, spec: ViewSpec) -> pl.DataFrame:
+    """Turn the first value of a list back into the partial figure with the whole list; see `view.unfold`."""
+    assert spec.unfolds is not None  # noqa: S101  # asked for by such views only
+    first, *others = spec.measure_names
+    counts = [total // json.loads(listed)[0][1] for listed, total in figures.select(_LIST, first).iter_rows()]
+    return figures.with_columns(
+        pl.col(_LIST).alias(spec.unfolds),
+        pl.Series(first, counts, pl.Int64),
+        *(pl.lit(0, pl.Int64).alias(name) for name in others),
+    )
 
 
 def _short(text: str) -> str:

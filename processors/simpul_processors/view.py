@@ -3,66 +3,134 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
+import numpy as np
 import polars as pl
 
+from simpul_processors.distinct import by_distinct, quoted
 from simpul_processors.fold import GROUP
+from simpul_processors.local_time import local_day
+from simpul_schemas.calendars import PeriodKind
 from simpul_schemas.events.envelope import Action, Mode
-from simpul_schemas.figures import ViewSpec
-from simpul_schemas.regions import NATION, Level, level_of
+from simpul_schemas.events.shared import TimePrecision
+from simpul_schemas.figures import NOT_STATED, ViewSpec
+from simpul_schemas.periods import NO_KIND, NO_PERIOD, containing
+from simpul_schemas.regions import NATION, level_of
 
 #: Exercises, tests and what was withdrawn are kept as entities, but add nothing.
 COUNTS = (pl.col("action") == Action.SUBMIT.value) & (pl.col("mode") == Mode.ACTUAL.value)
 
+#: Characters of an ISO day that its month, its year and itself have.
+_MONTH, _YEAR, _DAY = 7, 4, 10
+#: Of places and periods there are few; of whole groups there can be any number, so these are not kept.
+_CACHED = 1 << 16
+
+
+@dataclass(frozen=True)
+class PeriodOf:
+    """The finest period that events state, as expressions over their columns."""
+
+    kind: pl.Expr
+    text: pl.Expr
+
+
+def by_day(moment: str = "occurred_at") -> PeriodOf:
+    """Return the local day of a moment."""
+    return PeriodOf(pl.lit(PeriodKind.DAY.value), _day_text(moment))
+
+
+def by_precision(moment: str = "occurred_at", precision: str = "time_precision") -> PeriodOf:
+    """Return the local day, month or year of a moment, as exact as it is known.
+
+    What is only known to have happened in May is in no day's figure: 1 May would be a day that nobody has stated.
+    """
+    known = pl.col(precision)
+    coarse = {TimePrecision.MONTH.value: PeriodKind.MONTH.value, TimePrecision.YEAR.value: PeriodKind.YEAR.value}
+    lengths = {TimePrecision.MONTH.value: _MONTH, TimePrecision.YEAR.value: _YEAR}
+    kind = known.replace_strict(coarse, default=PeriodKind.DAY.value, return_dtype=pl.String)
+    length = known.replace_strict(lengths, default=_DAY, return_dtype=pl.Int64)
+    return PeriodOf(kind, _day_text(moment).str.head(length))
+
+
+def _day_text(moment: str) -> pl.Expr:
+    return local_day(moment).cast(pl.Int32).cast(pl.Date).map_batches(_iso, return_dtype=pl.String)
+
+
+def _iso(days: pl.Series) -> pl.Series:
+    return by_distinct(days, lambda distinct: distinct.cast(pl.String))
+
+
+#: Of figures that are of no period.
+NEVER = PeriodOf(pl.lit(NO_KIND), pl.lit(NO_PERIOD))
+
 
 @dataclass(frozen=True)
 class View:
-    """A view with what it computes: for each dimension and measure of `spec` an expression over an event's columns.
+    """A view with what it computes: for its period and each dimension and measure an expression over event columns.
 
-    A measure that is unknown for an event adds nothing; what is unknown is told by the measures of coverage.
+    A measure that is unknown for an event adds nothing; what is unknown is told by the measures of coverage. A
+    dimension that is unknown is `NOT_STATED`.
+
+    `version` is raised when something changes that the text of the expressions does not show: a Python function, or a
+    long list of values.
     """
 
     spec: ViewSpec
+    period: PeriodOf
     dimensions: Mapping[str, pl.Expr]
     measures: Mapping[str, pl.Expr]
+    version: int = 1
+
+    @property
+    def expressions(self) -> dict[str, pl.Expr]:
+        """All that is computed from an event, by the columns it fills; measures count only what `COUNTS`."""
+        own = {name: expression.cast(pl.String).fill_null(NOT_STATED) for name, expression in self.dimensions.items()}
+        counted = {name: pl.when(COUNTS).then(self.measures[name]) for name in self.spec.measure_names}
+        return {
+            "period_kind": self.period.kind,
+            "period": self.period.text,
+            **own,
+            **{name: expression.fill_null(0).cast(pl.Int64) for name, expression in counted.items()},
+        }
 
     @property
     def declaration(self) -> str:
         """All that the view says, as a text that changes when it does."""
-        expressions = {name: str(expression) for name, expression in {**self.dimensions, **self.measures}.items()}
-        return json.dumps([self.spec.partial_schema, expressions], sort_keys=True)
+        expressions = {name: str(expression) for name, expression in self.expressions.items()}
+        return json.dumps([self.version, self.spec.partial_schema, expressions], sort_keys=True)
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns of an event that the fold of this view needs."""
-        expressions = [*self.dimensions.values(), *self.measures.values(), COUNTS]
+        """The columns of an event that the view needs; polars names no columns inside a list of them, `fields` does."""
+        expressions = [*self.expressions.values(), COUNTS]
         asked = {name for expression in expressions for name in expression.meta.root_names()}
-        return frozenset({"event_id", "subject", "revision", "region", *asked})
+        return frozenset({"event_id", "subject", "revision", "region", *asked, *self.spec.fields})
 
     def contributions(self, events: pl.DataFrame) -> pl.DataFrame:
-        """Return the measures of each event, and its base group as text: region and dimensions."""
-        group = pl.struct("region", *(self.dimensions[name].alias(name) for name in self.spec.dimension_names))
-        return events.with_columns(
-            _as_text(events.select(group=group)["group"], self.spec),
-            *(
-                pl.when(COUNTS).then(self.measures[name]).fill_null(0).cast(pl.Int64).alias(name)
-                for name in self.spec.measure_names
-            ),
-        )
+        """Return the events with their period, dimensions and measures, and their base group as text."""
+        # Lazily, since only then is what several expressions share, as a zone's offset, computed once.
+        computed = events.lazy().with_columns(**self.expressions).collect()
+        return computed.with_columns(group_text(computed, self.spec))
 
 
-def _as_text(groups: pl.Series, spec: ViewSpec) -> pl.Series:
-    """Write every distinct group as a JSON list once, and give it to all its rows."""
-    names = ("region", *spec.dimension_names)
-    distinct = groups.unique()
-    texts = [as_text([row[name] for name in names]) for row in distinct.to_list()]
-    frame = pl.DataFrame({"struct": groups}).join(
-        pl.DataFrame({"struct": distinct, GROUP: pl.Series(texts, dtype=pl.String)}),
-        on="struct",
-        how="left",
-        maintain_order="left",
+def group_text(frame: pl.DataFrame, spec: ViewSpec) -> pl.Series:
+    """Write the base group of every row as a JSON list: region, period kind, period, dimensions.
+
+    Only the view's own dimensions can hold any character; they are quoted once for each distinct value.
+    """
+    own = spec.dimension_names[2:]
+    columns = [quoted(frame[name]).alias(f"_{number}") for number, name in enumerate(own)]
+    written = pl.format(
+        '["{}","{}","{}"' + ",{}" * len(own) + "]",
+        "region",
+        "period_kind",
+        "period",
+        *(pl.col(column.name) for column in columns),
     )
-    return frame[GROUP]
+    heads = frame.select(pl.col("region", "period_kind", "period").cast(pl.String))
+    return heads.with_columns(columns).select(written.alias(GROUP))[GROUP]
 
 
 def as_text(parts: Sequence[str]) -> str:
@@ -70,20 +138,57 @@ def as_text(parts: Sequence[str]) -> str:
     return json.dumps(list(parts), ensure_ascii=False, separators=(",", ":"))
 
 
-def from_text(text: str) -> list[str]:
-    """Take the text of a group apart."""
-    parts: list[str] = json.loads(text)
+def from_text(text: str) -> list[Any]:
+    """Take the text of a group, or a list inside one, apart."""
+    parts: list[Any] = json.loads(text)
     return parts
 
 
-def roll_up(text: str) -> list[str]:
-    """Return the groups that a region's group adds to: itself and every level above it, up to the nation.
+def roll_up(text: str, *, adds_up: bool = True) -> list[str]:
+    """Return the groups that a base group adds to: every level from its region up, at every length from its period up.
 
-    `["17.01.02","pilpres-2024"]` adds to `["district","17.01.02",...]`, `["regency","17.01",...]` and so on. What an
-    event says of a whole province is in no kabupaten, so it enters at the province.
+    `["17.01.02","DAY","2024-02-14","CONFLICT"]` adds to `["district","17.01.02","DAY","2024-02-14","CONFLICT"]`,
+    `["regency","17.01","WEEK","2024-W07","CONFLICT"]` and so on. What an event says of a whole province is in no
+    kabupaten, so it enters at the province; in the same way what is known by the month is in no day. Without `adds_up`
+    a period is in no longer one.
     """
-    region, *dimensions = from_text(text)
+    # Codes, kinds and periods hold no quotes, so the text comes apart without being read as a whole.
+    _, region, _, kind, _, period, dimensions = text.split('"', 6)
+    lengths = _lengths(kind, period) if adds_up else (f'"{kind}","{period}"',)
+    return [f"{place},{length}{dimensions}" for place in _places(region) for length in lengths]
+
+
+@lru_cache(maxsize=_CACHED)
+def _places(region: str) -> tuple[str, ...]:
+    """Return a region and all above it, as the beginnings of group texts."""
     parts = region.split(".")
-    codes = [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
-    groups = [[level_of(code).value, code, *dimensions] for code in codes]
-    return [as_text(group) for group in [*groups, [Level.NATION.value, NATION, *dimensions]]]
+    codes = [*(".".join(parts[:length]) for length in range(len(parts), 0, -1)), NATION]
+    return tuple(f'["{level_of(code).value}","{code}"' for code in codes)
+
+
+@lru_cache(maxsize=_CACHED)
+def _lengths(kind: str, period: str) -> tuple[str, ...]:
+    """Return a period and the longer ones it is in, as they stand in group texts."""
+    return tuple(f'"{each}","{text}"' for each, text in containing(kind, period))
+
+
+def unfold(frame: pl.DataFrame, spec: ViewSpec) -> pl.DataFrame:
+    """Turn partial figures of a view that unfolds a dimension into a row for each value in their lists.
+
+    The measures of a value are what one event with this list has of it, times the events that have the list.
+    """
+    assert spec.unfolds is not None  # noqa: S101  # asked for by such views only
+    rows: list[int] = []
+    values: list[str] = []
+    each: list[list[int]] = []
+    for row, listed in enumerate(frame[spec.unfolds].to_list()):
+        for value, *one in from_text(listed):
+            rows.append(row)
+            values.append(value)
+            each.append(one)
+    counts = frame[spec.measure_names[0]].to_numpy()[np.array(rows, np.int64)]
+    measures = np.array(each, np.int64).reshape(len(rows), len(spec.measures)) * counts[:, np.newaxis]
+    return frame[rows].with_columns(
+        pl.Series(spec.unfolds, values, pl.String),
+        *(pl.Series(name, measures[:, at], pl.Int64) for at, name in enumerate(spec.measure_names)),
+    )

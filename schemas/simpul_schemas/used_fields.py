@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from simpul_schemas.events.envelope import Event
-from simpul_schemas.events.participation import COUNTS
 from simpul_schemas.figures import VIEW_SPECS
 
-#: Fields of its event type that a view's dimensions and measures are computed from.
-FIELDS_BY_VIEW: Mapping[str, frozenset[str]] = MappingProxyType({"participation": frozenset({"election", *COUNTS})})
+#: Fields of its event type that a view's period, dimensions and measures are computed from.
+FIELDS_BY_VIEW: Mapping[str, frozenset[str]] = MappingProxyType(
+    {name: spec.fields for name, spec in VIEW_SPECS.items()}
+)
 
 
 def used_fields(event_type: str) -> frozenset[str]:

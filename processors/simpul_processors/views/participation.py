@@ -2,14 +2,15 @@
 
 import polars as pl
 
-from simpul_processors.view import View
+from simpul_processors.view import NEVER, View
 from simpul_schemas.events.participation import COUNTS
-from simpul_schemas.figures import PARTICIPATION
+from simpul_schemas.figures.participation import PARTICIPATION
 
 _REGISTERED, _TURNED_OUT = pl.col("registered"), pl.col("turned_out")
 
 VIEW = View(
     spec=PARTICIPATION,
+    period=NEVER,
     dimensions={"election": pl.col("election")},
     measures={
         "stations": pl.lit(1),

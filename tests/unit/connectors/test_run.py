@@ -66,8 +66,8 @@ class Bus:
 
     def publish_figure(self, **figure: object) -> None:
         schema = PARTICIPATION.figure_schema
-        names = ["level", "region", "revision", "election", *PARTICIPATION.measure_names]
-        record = dict.fromkeys(names, 0) | {"level": "province", "region": "73", "election": "pilgub"} | figure
+        named = {"level": "province", "region": "73", "period_kind": "NONE", "period": "-", "election": "pilgub"}
+        record = {"revision": 0} | dict.fromkeys(PARTICIPATION.measure_names, 0) | named | figure
         body = encode(fastavro.parse_schema(json.loads(schema)), record)
         self.log.append(
             Outgoing("simpul.view.participation.v1", b"k", frame(self.registry.register("figures", schema), body))

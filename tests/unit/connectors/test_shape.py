@@ -48,7 +48,7 @@ def test_an_empty_frame_has_the_tables_columns() -> None:
 
 def figures(*regions: str) -> pl.DataFrame:
     given_names = [field.name for field in view_source("participation").fields if field.name != "region_name"]
-    texts = {"level": "province", "election": "pilgub"}
+    texts = {"level": "province", "election": "pilgub", "period_kind": "NONE", "period": "-"}
     columns = {name: [texts.get(name, 1)] * len(regions) for name in given_names} | {"region": list(regions)}
     return pl.DataFrame(columns)
 

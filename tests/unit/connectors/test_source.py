@@ -20,7 +20,7 @@ def test_every_view_is_a_source_whose_figures_carry_the_name_of_their_region(nam
     source = view_source(name)
     names = [field.name for field in source.fields]
     assert source.topics == (f"simpul.view.{name}.v1",)
-    assert names[:4] == ["level", "region", "region_name", "revision"]
+    assert names[:6] == ["level", "region", "region_name", "period_kind", "period", "revision"]
     assert source.key == ("level", "region", *VIEW_SPECS[name].dimension_names)
     assert set(source.key) < set(names)
 

@@ -8,10 +8,18 @@ from simpul_connectors.errors import SinkSpecError
 from simpul_connectors.sinks.source import event_source, view_source
 from simpul_connectors.sinks.spec import SinkSpec, load_spec, parse_spec, ready_sinks
 from simpul_schemas.errors import SettingsError
+from simpul_schemas.figures import VIEW_SPECS
 from simpul_schemas.settings import load_settings
 
 GOOD: dict[str, Any] = {"name": "s", "from": {"view": "participation"}, "table": "partisipasi"}
-ESSENTIAL = {"level": "tingkat", "region": "wilayah", "election": "pemilu", "revision": "revisi"}
+ESSENTIAL = {
+    "level": "tingkat",
+    "region": "wilayah",
+    "period_kind": "jenis_periode",
+    "period": "periode",
+    "election": "pemilu",
+    "revision": "revisi",
+}
 
 
 def parse(**changes: object) -> SinkSpec:
@@ -29,16 +37,24 @@ def refusal(**changes: object) -> SinkSpecError:
 
 
 def test_the_ready_sinks_are_found_by_name() -> None:
-    assert ready_sinks() == ("ministry_participation", "ministry_participation_events")
-    figures, events = map(load_spec, ready_sinks())
+    assert set(ready_sinks()) == {*(f"ministry_{view}" for view in VIEW_SPECS), "ministry_participation_events"}
+    figures, events = map(load_spec, ("ministry_participation", "ministry_participation_events"))
     assert str(figures.table) == "partisipasi"
     assert figures.table.column_names == tuple(field.name for field in view_source("participation").fields)
     assert str(events.table) == "peristiwa_partisipasi"
     assert events.table.column_names == tuple(field.name for field in event_source("participation").fields)
 
 
-def test_a_ready_sink_has_its_own_name() -> None:
+def test_a_ready_sink_has_its_own_name_and_its_own_table() -> None:
     assert all(load_spec(name).name == name for name in ready_sinks())
+    assert len({str(load_spec(name).table) for name in ready_sinks()}) == len(ready_sinks())
+
+
+@pytest.mark.parametrize("view", VIEW_SPECS)
+def test_every_view_has_a_ready_sink_with_all_its_fields(view: str) -> None:
+    table = load_spec(f"ministry_{view}").table
+    assert table.column_names == tuple(field.name for field in view_source(view).fields)
+    assert table.key == view_source(view).key
 
 
 def test_a_sink_is_found_by_the_path_of_its_file(tmp_path: Path) -> None:
@@ -125,8 +141,8 @@ def test_a_name_of_63_letters_and_one_behind_a_schema_are_taken() -> None:
 
 def test_columns_take_the_names_they_are_given_and_no_others() -> None:
     table = parse(columns=ESSENTIAL | {"region_name": "nama"}).table
-    assert table.column_names == ("tingkat", "wilayah", "pemilu", "revisi", "nama")
-    assert table.key == ("tingkat", "wilayah", "pemilu")
+    assert table.column_names == (*ESSENTIAL.values(), "nama")
+    assert table.key == ("tingkat", "wilayah", "jenis_periode", "periode", "pemilu")
     assert table.order == ("revisi",)
 
 

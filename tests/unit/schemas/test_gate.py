@@ -11,6 +11,7 @@ import pytest
 
 from simpul_schemas.contract import EVENT_TYPES
 from simpul_schemas.errors import UnknownGitRef
+from simpul_schemas.figures import VIEW_SPECS
 from simpul_schemas.gate import LEVEL, Held, check_alone, check_git, check_held, push, read_git, read_registry
 from simpul_schemas.subjects import ContractSchema, contract_schemas, schemas_by_subject
 from simpul_schemas.testing import InMemoryRegistry
@@ -40,11 +41,8 @@ def test_the_contract_stands_under_one_subject_for_each_topic_and_each_schema_is
     assert len(subjects) == len(set(subjects)) == len(schemas_by_subject())
     assert len({entry.schema for entry in entries}) == len(entries)
     assert schemas_by_subject()["simpul.73.incident.v1-value"] == EVENT_TYPES["incident"].schema
-    assert {entry.label for entry in entries if not entry.personal_allowed} == {
-        "participation (partial)",
-        "participation (figure)",
-        "province (receipt)",
-    }
+    figures = {f"{view} ({what})" for view in VIEW_SPECS for what in ("partial", "figure")}
+    assert {entry.label for entry in entries if not entry.personal_allowed} == {*figures, "province (receipt)"}
 
 
 def test_every_schema_of_the_contract_passes_the_gate_alone_and_on_an_empty_registry() -> None:

@@ -1,6 +1,7 @@
 """Small pieces of the ground: regions, topics, frame, ids, figures."""
 
 import uuid
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -84,3 +85,10 @@ def test_every_view_carries_its_coverage_and_its_rates_among_its_measures() -> N
         assert used <= set(spec.measure_names)
     with pytest.raises(UnknownView, match="participation"):
         view_spec("pemilu")
+
+
+def test_the_readers_guide_names_every_view_dimension_measure_and_rate() -> None:
+    guide = Path(__file__).parents[3].joinpath("docs/figures.md").read_text(encoding="utf-8")
+    for spec in VIEW_SPECS.values():
+        for name in (spec.name, *spec.dimension_names, *spec.measure_names, *spec.rates):
+            assert f"`{name}`" in guide, (spec.name, name)
