@@ -20,14 +20,18 @@ from typing import Any
 import faust
 from mode import Service
 
+from simpul_processors.completeness_stage import CompletenessStage
 from simpul_processors.figure_stage import FigureStage
+from simpul_processors.follow import FollowingReader
 from simpul_processors.lmdb_store import LmdbStore
 from simpul_processors.partial_stage import PartialStage
+from simpul_processors.restatement_stage import RestatementStage
 from simpul_processors.stages import Stage
+from simpul_processors.ticks import Ticker
 from simpul_processors.views import VIEWS
 from simpul_processors.worker import Limits, Worker
 from simpul_schemas.errors import OutsideError
-from simpul_schemas.kafka_log import GroupReader, KafkaWriter, cluster_id
+from simpul_schemas.kafka_log import AssignedReader, GroupReader, KafkaWriter, cluster_id
 from simpul_schemas.log import LogReader
 from simpul_schemas.receipts import Signer
 from simpul_schemas.registry import Registry
@@ -80,6 +84,8 @@ def build_app(settings: WorkerSettings) -> Any:  # noqa: ANN401  # faust ships n
         told.add(view.spec.event_type)
         app.service(_service(partial(PartialStage, view, settings.registry, signer), settings))
         app.service(_service(partial(FigureStage, view.spec, settings.registry), settings))
+    app.service(_service(partial(CompletenessStage, settings.registry), settings))
+    app.service(_service(partial(RestatementStage, settings.registry), settings))
     return app
 
 
@@ -125,24 +131,44 @@ class _Host:
         store = LmdbStore(self._settings.stores / self._stage.name, fingerprint)
         try:
             writer = KafkaWriter(self._settings.bootstrap_servers)
+            if isinstance(self._stage, CompletenessStage):
+                with store.snapshot() as snapshot:
+                    self._stage.remember(snapshot)
             await self._run_once(Worker(self._stage, store, writer, self._settings.limits))
         finally:
             store.close()
 
     async def _run_once(self, worker: Worker) -> None:
         group = consumer_group(self._stage.name)
-        reader = GroupReader(self._settings.bootstrap_servers, group, self._stage.topics, worker.start_offset)
+        servers, stage = self._settings.bootstrap_servers, self._stage
+        reader: LogReader = GroupReader(servers, group, stage.topics, worker.start_offset)
+        if stage.follows:
+            reader = FollowingReader(reader, lambda: AssignedReader(servers, stage.follows, worker.start_offset))
         await reader.start()
         self._moved_at = time.monotonic()
-        watch = asyncio.create_task(self._watch(reader, worker))
+        beside = [asyncio.create_task(self._watch(reader, worker))]
+        clock_writer = KafkaWriter(servers)
+        if isinstance(stage, CompletenessStage):
+            beside.append(asyncio.create_task(self._ticker(stage, reader, clock_writer).run()))
         try:
             await worker.run(reader, self._should_stop, self._moved)
         finally:
-            watch.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await watch
+            for task in beside:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+            await clock_writer.stop()
             await worker.stop()
             await reader.stop()
+
+    def _ticker(self, stage: CompletenessStage, reader: LogReader, writer: KafkaWriter) -> Ticker:
+        """Make the clock's hand: only the worker that has the seat moves it."""
+        return Ticker(
+            writer,
+            self._settings.registry,
+            lambda: time.time_ns() // 1000,
+            lambda: stage.now if reader.assigned() else None,
+        )
 
     def _moved(self, stage_name: str, records: int) -> None:
         self._moved_at = time.monotonic()

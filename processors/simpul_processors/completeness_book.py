@@ -62,13 +62,18 @@ class Said:
             yield "report", 1, not self.claims
 
 
-def load_roster(transaction: Transaction) -> dict[str, Held]:
+def load_roster(snapshot: Snapshot) -> dict[str, Held]:
     """Read the roster out of a store."""
-    overlay = Overlay(transaction)
+    overlay = Overlay(snapshot)
     overlay.fetch(Space.NAMES, _BUCKETS)
     records = (record for bucket in _BUCKETS for record in (overlay.get(Space.NAMES, bucket) or {}).values())
     found = (held_of(record) for record in records)
     return {held.entry.key: held for held in found if held is not None}
+
+
+def log_time(snapshot: Snapshot) -> int:
+    """Return the highest append time that a store has read; 0 for an empty one."""
+    return Overlay(snapshot).get(Space.NAMES, "now") or 0
 
 
 class Book:
@@ -79,7 +84,7 @@ class Book:
         self._store = Overlay(transaction)
         self._roster = roster
         self._held = held
-        self._before: int = self._store.get(Space.NAMES, "now") or 0
+        self._before = log_time(transaction)
         self._now = self._before
         self._entries: list[RosterEntry] = []
         self._touched: set[UnitPeriod] = set()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 from simpul_processors.completeness import Roster
-from simpul_processors.completeness_book import Book, Said, load_roster, rows_due
+from simpul_processors.completeness_book import Book, Said, load_roster, log_time, rows_due
 from simpul_processors.stages import Due, Publisher, advance
 from simpul_processors.store import Snapshot, Transaction
 from simpul_schemas.columns import ROW, BlockDecoder
@@ -45,8 +45,12 @@ class CompletenessStage:
         self._publisher = Publisher(COVERAGE_TOPIC, COVERAGE_SCHEMA, registry)
         self._held: dict[str, Held] | None = None
         self._roster = Roster()
-        #: Highest append time read: the time of the log; 0 before the first batch.
+        #: Highest append time read: the time of the log; 0 before the first record. See `remember`.
         self.now = 0
+
+    def remember(self, snapshot: Snapshot) -> None:
+        """Take up the time of the log where the store has left it."""
+        self.now = log_time(snapshot)
 
     def apply(self, transaction: Transaction, blocks: Sequence[Block]) -> list[Outgoing]:
         """See `Stage`."""

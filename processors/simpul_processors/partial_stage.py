@@ -38,6 +38,7 @@ class PartialStage:
     def __init__(self, view: View, registry: Registry, signer: Signer | None = None) -> None:
         self.name = f"{view.spec.name}.partial"
         self.topics: Sequence[str] = input_topics(view.spec)
+        self.follows: Sequence[str] = ()
         self.declaration = view.declaration
         self._view = view
         self._intake = EventIntake(event_type(view.spec.event_type), registry, view.columns)

@@ -173,6 +173,10 @@ class _Reader:
             raise _unavailable(self._bootstrap_servers) from error
         return [_joined(partition, runs) for partition, runs in found.items()]
 
+    def assigned(self) -> frozenset[Partition]:
+        """See `simpul_schemas.log`."""
+        return frozenset(_of(partition) for partition in self._consumer.assignment()) if self._consumer else frozenset()
+
     async def end_offsets(self) -> Mapping[Partition, int]:
         """See `simpul_schemas.log`."""
         try:

@@ -80,6 +80,9 @@ class LogReader(Protocol):
         was taken away never appears in a later answer.
         """
 
+    def assigned(self) -> frozenset[Partition]:
+        """Return the partitions that this reader reads right now; none before `start`."""
+
     async def end_offsets(self) -> Mapping[Partition, int]:
         """Return for each assigned partition the offset that the next appended record will have."""
 
