@@ -15,6 +15,8 @@ from simpul_deploy.demo import commands as demo
 from simpul_deploy.errors import guarded
 from simpul_deploy.local import commands as local
 from simpul_processors import commands as processors
+from simpul_processors import roster_commands
+from simpul_processors.completeness_commands import completeness
 from simpul_producers import commands as producers
 from simpul_schemas import regions_commands, schemas_commands
 from simpul_schemas.catalogue import catalogue_commands
@@ -33,6 +35,7 @@ app = typer.Typer(
 sink = typer.Typer(no_args_is_help=True, help="Basis data kementerian. / Ministry databases.")
 schemas = typer.Typer(no_args_is_help=True, help="Kontrak: skema dan aturan. / The contract: schemas and rules.")
 regions = typer.Typer(no_args_is_help=True, help="Wilayah. / Regions.")
+roster = typer.Typer(no_args_is_help=True, help="Daftar pelapor. / Who is expected to report.")
 outbox = typer.Typer(no_args_is_help=True, help="Kotak keluar. / The outbox.")
 
 app.command("up")(guarded(local.up))
@@ -50,6 +53,12 @@ schemas.command("push")(guarded(schemas_commands.push))
 schemas.command("docs")(guarded(catalogue_commands.docs))
 regions.command("resolve")(guarded(regions_commands.regions_resolve))
 regions.command("list")(guarded(regions_commands.regions_list))
+app.command("completeness")(guarded(completeness))
+roster.command("check")(guarded(roster_commands.roster_check))
+roster.command("apply")(guarded(roster_commands.roster_apply))
+roster.command("list")(guarded(roster_commands.roster_list))
+roster.command("example")(guarded(roster_commands.roster_example))
+app.add_typer(roster, name="roster")
 app.add_typer(schemas, name="schemas")
 app.add_typer(regions, name="regions")
 app.add_typer(outbox, name="outbox")

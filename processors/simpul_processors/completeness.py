@@ -44,7 +44,7 @@ class Statement(NamedTuple):
     event_id: str
     first_at: int
     region: str
-    count: int
+    claimed: int
     told: bool
 
 
@@ -78,9 +78,7 @@ class Term:
 
 def term(period: Period, offset_hours: int, days_allowed: int) -> Term:
     """Return the term of a period in a time zone."""
-    return Term(
-        period.first_instant(offset_hours), period.last_instant(offset_hours) + 1 + days_allowed * _DAY_MICROS
-    )
+    return Term(period.first_instant(offset_hours), period.last_instant(offset_hours) + 1 + days_allowed * _DAY_MICROS)
 
 
 def judge(period: Period, entry: RosterEntry | None, statements: Iterable[Statement], now: int) -> Contribution:
@@ -111,8 +109,8 @@ def judge(period: Period, entry: RosterEntry | None, statements: Iterable[Statem
             "reported": 1,
             "on_time": int(in_time),
             "late": int(not in_time),
-            "nil": int(newest.count == 0),
-            "claimed": newest.count,
+            "nil": int(newest.claimed == 0),
+            "claimed": newest.claimed,
         }
     elif not is_open:
         counts["silent"] = 1

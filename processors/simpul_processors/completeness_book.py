@@ -226,7 +226,9 @@ class Book:
             sums = [total + sign * count for total, count in zip(document["sums"], adds.counts, strict=True)]
             names = document["names"]
             if any(marks):
-                marked = [total + sign * mark for total, mark in zip(names.get(adds.name, (0, 0, 0)), marks, strict=True)]
+                marked = [
+                    total + sign * mark for total, mark in zip(names.get(adds.name, (0, 0, 0)), marks, strict=True)
+                ]
                 names = {name: one for name, one in (names | {adds.name: marked}).items() if any(one)}
             as_of = max(document["as_of"], adds.as_of)
             self._put_place(place, document | {"sums": sums, "names": names, "as_of": as_of})
@@ -254,7 +256,15 @@ class Book:
         region = self._region(place.event_type, place.region)
         bisect.insort(region["periods"], [place.period_kind, place.period])
         self._store.put(Space.NAMES, _region_key(place.event_type, place.region), region)
-        return {"sums": [0] * len(COUNTS), "unexpected": 0, "touched": 0, "as_of": 0, "names": {}, "shown": False, "direct": False}
+        return {
+            "sums": [0] * len(COUNTS),
+            "unexpected": 0,
+            "touched": 0,
+            "as_of": 0,
+            "names": {},
+            "shown": False,
+            "direct": False,
+        }
 
     def _put_place(self, place: Place, document: Document) -> None:
         shown = document["shown"] or any(document["sums"]) or document["unexpected"] > 0
@@ -305,7 +315,6 @@ def _row(store: Overlay, place: Place) -> dict[str, Any] | None:
         "late_units": [name for name, (_, _, late) in names if late][:NAMES_AT_MOST],
         "as_of": max(document["as_of"], region["at"]),
     }
-
 
 
 def _region_of(store: Overlay, event_type: str, region: str) -> Document:

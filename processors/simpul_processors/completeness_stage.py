@@ -109,5 +109,7 @@ def _said(blocks: Sequence[Block], taken: Intake) -> Iterator[tuple[int, Said]]:
         names = ("subject", "revision", "event_id", "region", "unit", "period_kind", "period")
         yield (
             row[BLOCK],
-            Said(lane=lanes[row[BLOCK]], counts=counts, claims=claims, at=row[NOW], **{name: row[name] for name in names}),
+            Said(
+                lane=lanes[row[BLOCK]], counts=counts, claims=claims, at=row[NOW], **{name: row[name] for name in names}
+            ),
         )

@@ -28,7 +28,7 @@ from simpul_schemas.regions import NATION, load_regions
 _RANK_SHIFT = 47
 _OWN_RANK = 31
 _ANY = b"coverage|any"
-_NOTHING: Mapping[str, Any] = {name: None for name in FIGURE_COVERAGE} | {"missing": []}
+_NOTHING: Mapping[str, Any] = dict.fromkeys(FIGURE_COVERAGE) | {"missing": []}
 _SHORT = frozenset({PeriodKind.DAY.value, PeriodKind.WEEK.value})
 
 
@@ -142,10 +142,10 @@ def _buckets_in(spot: Spot, *, direct: bool) -> Iterator[Spot]:
     own = _bucket(spot)
     assert own is not None  # noqa: S101  # a row always has a period
     yield own
-    if not direct or spot.region == NATION:
+    if not direct:
         return
     periods = [(own.period_kind, own.period), *_shorter(own.period_kind, own.period)]
-    for region in _subtree(spot.region):
+    for region in (NATION,) if spot.region == NATION else _subtree(spot.region):
         for kind, period in periods:
             yield Spot(region, kind, period)
 
@@ -160,14 +160,14 @@ def _subtree(region: str) -> tuple[str, ...]:
 def _shorter(kind: str, period: str) -> tuple[tuple[str, str], ...]:
     """Return the periods of months and more that lie in a longer one."""
     whole = Period.read(kind, period)
-    last = whole.next().previous().first
     end = whole.next().first
-    found: list[tuple[str, str]] = []
-    for shorter in (PeriodKind.MONTH, PeriodKind.QUARTER, PeriodKind.CATURWULAN, PeriodKind.SEMESTER):
-        for one in periods_between(shorter, last, end):
-            if one.first < end and (kind, period) in containing(shorter.value, one.text)[1:]:
-                found.append((shorter.value, one.text))
-    return tuple(found)
+    kinds = (PeriodKind.MONTH, PeriodKind.QUARTER, PeriodKind.CATURWULAN, PeriodKind.SEMESTER)
+    return tuple(
+        (shorter.value, one.text)
+        for shorter in kinds
+        for one in periods_between(shorter, whole.first, end)
+        if one.first < end and (kind, period) in containing(shorter.value, one.text)[1:]
+    )
 
 
 def _rows_at(snapshot: Snapshot, spots: Iterable[Spot]) -> dict[Spot, dict[str, Any]]:

@@ -1,8 +1,8 @@
 """The clock's hand in the log: a tick whenever a day has begun somewhere in the country and nobody has said a word.
 
-All that completeness knows of time are the broker's append times of what it reads. A tick makes that time go on, so that
-a period closes also for those who never speak. It carries no time of its own: two workers that both tick do no harm, and
-a worker whose clock is wrong can only tick too often or too seldom, never close a period early.
+All that completeness knows of time are the broker's append times of what it reads. A tick makes that time go on, so
+that a period closes also for those who never speak. It carries no time of its own: two workers that both tick do no
+harm, and a worker whose clock is wrong can only tick too often or too seldom, never close a period early.
 """
 
 import asyncio
@@ -78,4 +78,3 @@ class Ticker:
         await self._writer.send([Outgoing(ROSTER_TOPIC, TICK_KEY.encode(), value)])
         self._ticked_for = (midnight, monotonic_seconds)
         return True
-

@@ -106,8 +106,8 @@ COVERAGE_SCHEMA = json.dumps(
             _field("closed", "Ditutup. Whether the days allowed of everything expected have passed.", "boolean"),
             _field(
                 "direct",
-                "Unit sendiri. Whether a unit of the roster stands for this very region and length of period; otherwise "
-                "the row is only a sum of others.",
+                "Unit sendiri. Whether a unit of the roster stands for this very region and length of period; "
+                "otherwise the row is only a sum of others.",
                 "boolean",
             ),
             _field("missing", "Yang belum melapor. Names of units that have not reported, at most 1,000.", _NAMES),

@@ -8,6 +8,8 @@
     │   ├── UnknownView             a view that the contract does not have
     │   ├── UnknownGitRef           a git ref that does not exist, or holds no schemas
     │   ├── InvalidRoster           a roster file that cannot be used; carries every problem with its row and field
+    │   ├── InvalidPeriod           a text that is no period of the calendar
+    │   ├── InvalidRegion           a region code that the contract does not have
     │   └── SettingsError           a setting is unknown, missing or unreadable
     └── OutsideError                something outside failed; the same call may succeed later
         ├── BrokerUnavailable       no broker answers under the configured address
@@ -102,6 +104,26 @@ class InvalidRoster(CallerError):
             f"The roster is wrong in {len(problems)} places; the first is {where}: {first.message_en}",
         )
         self.problems = tuple(problems)
+
+
+class InvalidPeriod(CallerError):
+    """A text that is no period of the calendar."""
+
+    def __init__(self, period: str) -> None:
+        examples = "2024-02-14, 2024-W07, 2024-02, 2024-Q1, 2024-C1, 2024-S1, 2024"
+        super().__init__(
+            f"'{period}' bukan periode; contoh: {examples}.", f"'{period}' is no period; examples: {examples}."
+        )
+
+
+class InvalidRegion(CallerError):
+    """A region code that the contract does not have."""
+
+    def __init__(self, region: str) -> None:
+        super().__init__(
+            f"Wilayah '{region}' tidak ada; cari kodenya dengan 'simpul regions resolve'.",
+            f"There is no region '{region}'; find its code by 'simpul regions resolve'.",
+        )
 
 
 class SettingsError(CallerError):

@@ -53,8 +53,8 @@ class RosterEntry:
 
     @property
     def key(self) -> str:
-        """The record key: what makes it another entry when it changes. Only the unit can hold a stroke, so it is last."""
-        return "|".join((self.event_type, self.period_kind.value, self.valid_from.isoformat(), self.unit))
+        """The record key: what makes it another entry when it changes; only the unit can hold a stroke."""
+        return f"{self.event_type}|{self.period_kind.value}|{self.valid_from.isoformat()}|{self.unit}"
 
     def expects(self, period: Period) -> bool:
         """Return whether a period of its kind is expected: the unit is there on the last day of the period.
@@ -260,7 +260,9 @@ ROSTER_SCHEMA = json.dumps(
             _field("event_type", f"Jenis peristiwa. Expected event type: {', '.join(sorted(CLAIMABLE))}."),
             _field("period_kind", f"Jenis periode. One of {', '.join(kind.value for kind in PeriodKind)}."),
             _field("valid_from", "Berlaku sejak. First local day, 2024-01-01."),
-            _field("valid_to", "Berlaku sampai. First local day it is no longer expected; null = open.", ["null", "string"]),
+            _field(
+                "valid_to", "Berlaku sampai. First local day it is no longer expected; null = open.", ["null", "string"]
+            ),
             _field("days_allowed", "Tenggat. Calendar days after the end of the period in which it is on time.", "int"),
         ],
     },

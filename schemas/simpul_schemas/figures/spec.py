@@ -168,7 +168,7 @@ _COVERAGE_FIELDS = (
     | {"default": []},
     _field(
         "as_of",
-        "Per waktu. Broker's time of the newest record that had been counted when this was published, microseconds, UTC.",
+        "Per waktu. Broker's time of the newest record counted when this was published, microseconds, UTC.",
         {"type": "long", "logicalType": "timestamp-micros"},
     )
     | {"default": 0},

@@ -193,10 +193,10 @@ def the_nation() -> list[Logged]:
 
 def test_of_514_expected_3_silent_2_late_and_1_nil_are_told_with_their_names_by_the_clock_alone() -> None:
     logged = the_nation()
-    before, store = run([logged[:-1]])
+    before, _ = run([logged[:-1]])
     assert before.row()["closed"] is True, "the late reports came after the deadline"
     without_late = [one for one in logged if one[3] < at("2024-03-08")]
-    waiting, store = run([without_late])
+    waiting, _ = run([without_late])
     row = waiting.row()
     assert (row["expected"], row["reported"], row["silent"], row["closed"]) == (514, 509, 0, False)
     closed, _ = run([without_late, [tick(at("2024-03-07T17:00"))]])
@@ -250,7 +250,13 @@ def test_a_corrected_report_stays_on_time_and_a_withdrawn_one_is_missing_again()
     row = run([[entry, first, correction]])[0].row()
     assert (row["reported"], row["on_time"], row["claimed"]) == (1, 1, 5)
     row = run([[entry, first, correction, withdrawal]])[0].row()
-    assert (row["expected"], row["reported"], row["silent"], row["claimed"], row["missing"]) == (1, 0, 1, 0, ["Badan u1"])
+    assert (row["expected"], row["reported"], row["silent"], row["claimed"], row["missing"]) == (
+        1,
+        0,
+        1,
+        0,
+        ["Badan u1"],
+    )
 
 
 def test_a_report_that_was_meant_for_another_month_is_late_where_it_came_late() -> None:
@@ -431,7 +437,7 @@ def interleave(logged: Sequence[Logged], chance: random.Random) -> Iterator[list
         yield batch
 
 
-def expected(logged: Sequence[Logged]) -> dict[tuple[str, ...], dict[str, int]]:
+def expected(logged: Sequence[Logged]) -> dict[tuple[str, ...], dict[str, int]]:  # noqa: C901, PLR0912, PLR0915  # one plain recomputation, to be read from top to bottom
     """Recompute coverage the plain way: from all records at once, unit by unit and month by month."""
     now = max(moment for *_, moment in logged)
     roster_now: dict[str, Any] = {}
@@ -521,7 +527,7 @@ def expected(logged: Sequence[Logged]) -> dict[tuple[str, ...], dict[str, int]]:
 NUMBERS = ("expected", "reported", "on_time", "late", "silent", "nil", "claimed", "unexpected")
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.lists(entries, max_size=8), st.lists(reports, max_size=12), seeds)
 def test_any_order_of_topics_copies_and_cuts_give_what_a_plain_recomputation_gives(
     some: list[Logged], more: list[Logged], seed: int
@@ -543,7 +549,7 @@ def test_any_order_of_topics_copies_and_cuts_give_what_a_plain_recomputation_giv
         assert row["reported"] == row["on_time"] + row["late"]
 
 
-@settings(max_examples=40)
+@settings(max_examples=30)
 @given(st.lists(entries, max_size=8), st.lists(reports, max_size=12), seeds)
 def test_a_worker_that_takes_over_or_wakes_up_late_cannot_make_an_older_state_win(
     some: list[Logged], more: list[Logged], seed: int
@@ -567,7 +573,9 @@ def test_ten_thousand_random_rosters_never_pass_100_percent_and_everyone_expecte
         held: dict[str, Held] = {}
         for revision in range(chance.randint(1, 6)):  # entries, splits, closures and corrections
             start = date(2024, chance.randint(1, 5), chance.randint(1, 28))
-            end = date(2024, chance.randint(start.month + 1, 7), chance.randint(1, 28)) if chance.random() < 0.5 else None
+            end = (
+                date(2024, chance.randint(start.month + 1, 7), chance.randint(1, 28)) if chance.random() < 0.5 else None
+            )
             entry = an_entry(chance.choice("ab"), chance.choice(REGIONS), valid_from=start, valid_to=end)
             after = Held(revision, chance.random() < 0.8, entry)
             sheet.put(held.get(entry.key), after)
@@ -578,7 +586,9 @@ def test_ten_thousand_random_rosters_never_pass_100_percent_and_everyone_expecte
         for unit in "ab":
             for period in periods:
                 said = [
-                    Statement(chance.randint(1, 3), "", now - chance.randint(0, 10**13), chance.choice(REGIONS), 1, True)
+                    Statement(
+                        chance.randint(1, 3), "", now - chance.randint(0, 10**13), chance.choice(REGIONS), 1, True
+                    )
                     for _ in range(chance.randint(0, 2))
                 ]
                 unit_period = UnitPeriod("incident", unit, "MONTH", period.text)
