@@ -5,7 +5,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +15,7 @@ from simpul_schemas.connection import connect_from_settings
 from simpul_schemas.contract import event_type as checked_event_type
 from simpul_schemas.coverage import COVERAGE_SCHEMA, NAMES_AT_MOST
 from simpul_schemas.errors import InvalidPeriod, InvalidRegion
+from simpul_schemas.events.envelope import from_micros
 from simpul_schemas.regions import NATION, load_regions
 from simpul_schemas.topics import COVERAGE_TOPIC
 
@@ -48,7 +49,7 @@ def completeness(
         )
         raise typer.Exit(_FINDINGS)
     if json_output:
-        typer.echo(json.dumps(row | {"as_of": row["as_of"].isoformat()}, ensure_ascii=False))
+        typer.echo(json.dumps(row | {"as_of": from_micros(row["as_of"]).isoformat()}, ensure_ascii=False))
     else:
         typer.echo("\n".join(described(row)))
 
@@ -73,7 +74,6 @@ def newest_row(
 def described(row: Mapping[str, Any]) -> list[str]:
     """Return a row in words, Indonesian first."""
     expected = row["expected"]
-    as_of: datetime = row["as_of"]
     state = "ditutup / closed" if row["closed"] else "masih terbuka / still open"
     lines = [
         f"{row['event_type']} · {load_regions().name(row['region'])} · {row['period']} · {state}",
@@ -84,7 +84,7 @@ def described(row: Mapping[str, Any]) -> list[str]:
         f"  diam / silent           {row['silent']:>6}",
         f"  jumlah kendali / claims {row['claimed']:>6}",
         f"  di luar daftar / unexpected {row['unexpected']:>2}",
-        f"  per / as of             {(as_of.astimezone(UTC) + _WIB):%Y-%m-%d %H:%M} WIB",
+        f"  per / as of             {from_micros(row['as_of']) + _WIB:%Y-%m-%d %H:%M} WIB",
     ]
     waiting = [name for name in row["missing"] if name not in set(row["silent_units"])]
     lines += _named("Diam / Silent", row["silent_units"])
