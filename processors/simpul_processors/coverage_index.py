@@ -20,7 +20,7 @@ from simpul_processors.fold import Words
 from simpul_processors.store import Snapshot, Space, Transaction
 from simpul_schemas.calendars import PeriodKind
 from simpul_schemas.coverage import candidates, is_known, month_of
-from simpul_schemas.figures import FIGURE_COVERAGE, MISSING_AT_MOST
+from simpul_schemas.figures import FIGURE_COVERAGE, MISSING_AT_MOST, Coverage
 from simpul_schemas.periods import NO_KIND, Period, containing, periods_between
 from simpul_schemas.regions import NATION, load_regions
 
@@ -28,7 +28,10 @@ from simpul_schemas.regions import NATION, load_regions
 _RANK_SHIFT = 47
 _OWN_RANK = 31
 _ANY = b"coverage|any"
-_NOTHING: Mapping[str, Any] = dict.fromkeys(FIGURE_COVERAGE) | {"missing": []}
+_NOTHING: Mapping[str, Any] = dict.fromkeys(FIGURE_COVERAGE) | {
+    "coverage": Coverage.NONE.value,
+    "missing": [],
+}
 _SHORT = frozenset({PeriodKind.DAY.value, PeriodKind.WEEK.value})
 
 
@@ -106,7 +109,7 @@ _SCHEMA: Mapping[str, pl.DataType] = {
     "reported": pl.Int64(),
     "on_time": pl.Int64(),
     "late": pl.Int64(),
-    "closed": pl.Boolean(),
+    "coverage": pl.String(),
     "missing": pl.List(pl.String()),
     "rank": pl.Int64(),
 }
@@ -177,8 +180,10 @@ def _rows_at(snapshot: Snapshot, spots: Iterable[Spot]) -> dict[Spot, dict[str, 
 
 
 def _kept(row: Mapping[str, Any]) -> bytes:
-    names = ("revision", "direct", *(name for name in FIGURE_COVERAGE if name != "missing"))
-    kept = {name: row[name] for name in names} | {"missing": list(row["missing"])[:MISSING_AT_MOST]}
+    kept = {name: row[name] for name in ("revision", "direct", "expected", "reported", "on_time", "late")} | {
+        "coverage": (Coverage.CLOSED if row["closed"] else Coverage.OPEN).value,
+        "missing": list(row["missing"])[:MISSING_AT_MOST],
+    }
     return json.dumps(kept, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
 
 

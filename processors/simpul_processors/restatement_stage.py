@@ -14,7 +14,7 @@ from simpul_processors.overlay import Overlay, digest
 from simpul_processors.stages import Due, Publisher, advance
 from simpul_processors.store import Snapshot, Space, Transaction
 from simpul_schemas.columns import ROW, BlockDecoder
-from simpul_schemas.figures import VIEW_SPECS, ViewSpec
+from simpul_schemas.figures import VIEW_SPECS, Coverage, ViewSpec
 from simpul_schemas.intake import BLOCK, OFFSET, RecordIntake
 from simpul_schemas.log import Block, Outgoing
 from simpul_schemas.registry import Registry
@@ -50,7 +50,7 @@ class RestatementStage:
     def _take(self, transaction: Transaction, spec: ViewSpec, blocks: Sequence[Block]) -> list[Outgoing]:
         taken = self._intakes[spec.name].take(blocks)
         times = {offset: at for block in blocks for offset, at in zip(block.offsets, block.timestamps, strict=True)}
-        closed = taken.frame.filter(pl.col("closed").fill_null(value=False))
+        closed = taken.frame.filter(pl.col("coverage") == Coverage.CLOSED.value)
         names = ("level", "region", *spec.dimension_names)
         keys = [f"{spec.name}/{digest(row)}" for row in closed.select(names).iter_rows()]
         store = Overlay(transaction)

@@ -19,6 +19,7 @@ from simpul_schemas.figures.spec import (
     MISSING_AT_MOST,
     NOT_STATED,
     PARTIAL_HEAD,
+    Coverage,
     Named,
     ViewSpec,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "PARTIAL_HEAD",
     "PARTICIPATION",
     "VIEW_SPECS",
+    "Coverage",
     "Named",
     "ViewSpec",
     "view_spec",

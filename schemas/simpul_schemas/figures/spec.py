@@ -8,6 +8,7 @@ the reader.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import cached_property
 from types import MappingProxyType
 
@@ -19,13 +20,21 @@ from simpul_schemas.regions import NATION, Level
 PARTIAL_HEAD = ("region", "period_kind", "period", "origin", "revision")
 FIGURE_HEAD = ("level", "region", "period_kind", "period", "revision")
 #: What every figure says of its coverage, behind its measures; `as_of` follows.
-FIGURE_COVERAGE = ("expected", "reported", "on_time", "late", "closed", "missing")
+FIGURE_COVERAGE = ("expected", "reported", "on_time", "late", "coverage", "missing")
 #: Names that a figure lists at most.
 MISSING_AT_MOST = 20
 #: Value of a dimension that the event does not state.
 NOT_STATED = "-"
 #: Periods of a figure that begins as that of a day.
 FROM_DAYS = (PeriodKind.DAY, PeriodKind.WEEK, PeriodKind.MONTH, PeriodKind.CATURWULAN, PeriodKind.YEAR)
+
+
+class Coverage(StrEnum):
+    """What is known of the reports behind a figure."""
+
+    NONE = "NONE"
+    OPEN = "OPEN"
+    CLOSED = "CLOSED"
 
 
 @dataclass(frozen=True)
@@ -149,8 +158,8 @@ def _field(name: str, doc: str, kind: object = "string") -> dict[str, object]:
     return {"name": name, "type": kind, "doc": doc}
 
 
-def _or_null(name: str, doc: str, kind: object = "long") -> dict[str, object]:
-    return _field(name, f"{doc} Null where no roster knows the place.", ["null", kind]) | {"default": None}
+def _or_null(name: str, doc: str) -> dict[str, object]:
+    return _field(name, f"{doc} Null where no roster knows the place.", ["null", "long"]) | {"default": None}
 
 
 _COVERAGE_FIELDS = (
@@ -158,7 +167,13 @@ _COVERAGE_FIELDS = (
     _or_null("reported", "Laporan yang masuk. Those of them that came, in time or late."),
     _or_null("on_time", "Tepat waktu. Those that came within the days allowed."),
     _or_null("late", "Terlambat. Those that came after that."),
-    _or_null("closed", "Ditutup. Whether the days allowed of all of them have passed.", "boolean"),
+    _field(
+        "coverage",
+        "Keadaan laporan. NONE where no roster knows the place, OPEN while reports may come in time, CLOSED when the "
+        "days allowed of all of them have passed.",
+        {"type": "enum", "name": "FigureCoverage", "symbols": [state.value for state in Coverage], "default": "NONE"},
+    )
+    | {"default": Coverage.NONE.value},
     _field(
         "missing",
         f"Yang belum melapor. Names of units that have not reported, at most {MISSING_AT_MOST}; how many there are is "

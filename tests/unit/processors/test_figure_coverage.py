@@ -114,13 +114,8 @@ DAY = ("53.01.05", "DAY", "2024-02-14")
 def test_without_a_roster_a_figure_says_that_its_coverage_is_not_known() -> None:
     figures, _ = run([[partial("53.01.05", "2024-02-14", 7, 2)]])
     row = figures[DAY]
-    assert (row["findings"], row["expected"], row["reported"], row["closed"], row["missing"]) == (
-        2,
-        None,
-        None,
-        None,
-        [],
-    )
+    told = [row[name] for name in ("findings", "expected", "reported", "coverage", "missing")]
+    assert told == [2, None, None, "NONE", []]
     assert (row["revision"], row["as_of"]) == (7, 1000)
 
 
@@ -128,7 +123,7 @@ def test_a_figure_has_the_coverage_of_its_own_place() -> None:
     figures, _ = run([[partial("53.01.05", "2024-02-14", 7, 2), coverage("53.01", "2024-02", 1, 2, closed=True)]])
     row = figures["53.01", "MONTH", "2024-02"]
     assert (row["findings"], row["expected"], row["reported"], row["on_time"], row["late"]) == (2, 3, 2, 2, 0)
-    assert (row["closed"], row["missing"]) == (True, ["unit 0"])
+    assert (row["coverage"], row["missing"]) == ("CLOSED", ["unit 0"])
 
 
 def test_a_day_of_a_kecamatan_has_the_month_of_the_kabupaten_whose_unit_stands_for_it() -> None:
