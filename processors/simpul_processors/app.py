@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -63,8 +63,23 @@ class WorkerSettings:
     signer: Signer
 
 
-def build_app(settings: WorkerSettings) -> Any:  # noqa: ANN401  # faust ships no types
-    """Build the Faust app with one service for each stage of each view."""
+def all_stages(settings: WorkerSettings) -> list[Callable[[], Stage]]:
+    """Return what makes each stage: two of each view, completeness, and what restates closed figures."""
+    makers: list[Callable[[], Stage]] = []
+    told: set[str] = set()
+    for view in VIEWS.values():
+        # Of several views of an event type one tells the regions what became of their records.
+        signer = None if view.spec.event_type in told else settings.signer
+        told.add(view.spec.event_type)
+        makers.append(partial(PartialStage, view, settings.registry, signer))
+        makers.append(partial(FigureStage, view.spec, settings.registry))
+    makers.append(partial(CompletenessStage, settings.registry))
+    makers.append(partial(RestatementStage, settings.registry))
+    return makers
+
+
+def build_app(settings: WorkerSettings, makers: Sequence[Callable[[], Stage]]) -> Any:  # noqa: ANN401  # faust ships no types
+    """Build the Faust app with one service for each stage."""
     app = faust.App(
         "simpul-worker",
         broker=f"kafka://{settings.bootstrap_servers}",
@@ -77,15 +92,8 @@ def build_app(settings: WorkerSettings) -> Any:  # noqa: ANN401  # faust ships n
         web_enabled=False,
     )
     app.producer_only = True  # no agent yet, and without one Faust's own consumer refuses to start
-    told: set[str] = set()
-    for view in VIEWS.values():
-        # Of several views of an event type one tells the regions what became of their records.
-        signer = None if view.spec.event_type in told else settings.signer
-        told.add(view.spec.event_type)
-        app.service(_service(partial(PartialStage, view, settings.registry, signer), settings))
-        app.service(_service(partial(FigureStage, view.spec, settings.registry), settings))
-    app.service(_service(partial(CompletenessStage, settings.registry), settings))
-    app.service(_service(partial(RestatementStage, settings.registry), settings))
+    for make in makers:
+        app.service(_service(make, settings))
     return app
 
 
@@ -187,9 +195,8 @@ class _Host:
             self._moved_at = time.monotonic()
 
 
-def run_worker(settings: WorkerSettings) -> None:
-    """Run the worker process until it is told to stop; returns by `SystemExit`."""
-    worker = faust.Worker(
-        build_app(settings), loglevel="WARN", quiet=True, redirect_stdouts=False, override_logging=False
-    )
+def run_worker(settings: WorkerSettings, makers: Sequence[Callable[[], Stage]] | None = None) -> None:
+    """Run the worker process, by default with all stages, until it is told to stop; returns by `SystemExit`."""
+    app = build_app(settings, all_stages(settings) if makers is None else makers)
+    worker = faust.Worker(app, loglevel="WARN", quiet=True, redirect_stdouts=False, override_logging=False)
     worker.execute_from_commandline()

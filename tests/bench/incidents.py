@@ -58,7 +58,20 @@ class Mix:
     known: bool = False
 
 
-def lanes(events: int, schema_id: int, seed: int = 1, mix: Mix | None = None) -> Iterator[Lane]:
+@dataclass(frozen=True)
+class Drawn:
+    """The events of one province, in the order in which they are published."""
+
+    province: str
+    events: pl.DataFrame
+
+    def lane(self, schema_id: int, prefix: str = "", topic: str = "") -> Lane:
+        """Encode them, for their own topic, one of the same name behind a prefix, or any other."""
+        own = event_topic(self.province, TYPE.name)
+        return Lane(topic or (f"{prefix}.{own}" if prefix else own), *_encode(self.events, schema_id))
+
+
+def draw(events: int, seed: int = 1, mix: Mix | None = None) -> Iterator[Drawn]:
     """Draw events and deal them out to the provinces, each the same number."""
     regions = load_regions()
     provinces = sorted(regions.provinces())
@@ -67,8 +80,12 @@ def lanes(events: int, schema_id: int, seed: int = 1, mix: Mix | None = None) ->
     for at, (province, count) in enumerate(zip(provinces, per_lane, strict=True)):
         places = sorted(c for c in regions.codes() if c.startswith(f"{province}.") and level_of(c) is Level.REGENCY)
         limit = None if mix.subjects is None else max(mix.subjects // len(provinces), 1)
-        frame_ = _draw(np.random.default_rng([seed, at]), province, places, count, limit, mix)
-        yield Lane(event_topic(province, TYPE.name), *_encode(frame_, schema_id))
+        yield Drawn(province, _draw(np.random.default_rng([seed, at]), province, places, count, limit, mix))
+
+
+def lanes(events: int, schema_id: int, seed: int = 1, mix: Mix | None = None) -> Iterator[Lane]:
+    """Draw events and encode them for their own topics."""
+    return (drawn.lane(schema_id) for drawn in draw(events, seed, mix))
 
 
 def _draw(
