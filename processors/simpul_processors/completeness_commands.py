@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -13,10 +13,10 @@ import typer
 from simpul_schemas.calendars import PERIOD_SHAPES, PeriodKind, period_is_missing
 from simpul_schemas.connection import connect_from_settings
 from simpul_schemas.contract import event_type as checked_event_type
-from simpul_schemas.coverage import COVERAGE_SCHEMA, NAMES_AT_MOST
+from simpul_schemas.coverage import COVERAGE_SCHEMA, NAMES_AT_MOST, Place
 from simpul_schemas.errors import InvalidPeriod, InvalidRegion
 from simpul_schemas.events.envelope import from_micros
-from simpul_schemas.regions import NATION, load_regions
+from simpul_schemas.regions import NATION, level_of, load_regions
 from simpul_schemas.topics import COVERAGE_TOPIC
 
 _FINDINGS = 1
@@ -40,8 +40,9 @@ def completeness(
     kind = kind_of(period)
     from simpul_processors.topic_rows import topic_rows  # noqa: PLC0415  # heavy; only when it is run
 
-    rows = asyncio.run(topic_rows(connect_from_settings(), COVERAGE_TOPIC, COVERAGE_SCHEMA))
-    row = newest_row(rows, event_type, region, kind, period)
+    place = Place(event_type, level_of(region).value, region, kind.value, period)
+    rows = asyncio.run(topic_rows(connect_from_settings(), COVERAGE_TOPIC, COVERAGE_SCHEMA, place.key.encode()))
+    row = max(rows, key=lambda one: one["revision"], default=None)
     if row is None:
         sys.stderr.write(
             f"Belum ada kelengkapan {event_type} {period} untuk {region}; lihat 'simpul roster list'. / "
@@ -60,15 +61,6 @@ def kind_of(period: str) -> PeriodKind:
         if re.fullmatch(shape, period) and not period_is_missing(kind, period):
             return kind
     raise InvalidPeriod(period)
-
-
-def newest_row(
-    rows: Iterable[Mapping[str, Any]], event_type: str, region: str, kind: str, period: str
-) -> dict[str, Any] | None:
-    """Return the row of a place with the highest revision; None where there is none."""
-    wanted = (event_type, region, kind, period)
-    mine = [row for row in rows if (row["event_type"], row["region"], row["period_kind"], row["period"]) == wanted]
-    return dict(max(mine, key=lambda row: row["revision"])) if mine else None
 
 
 def described(row: Mapping[str, Any]) -> list[str]:

@@ -85,13 +85,13 @@ def attach(snapshot: Snapshot, spots: pl.DataFrame) -> pl.DataFrame:
 
     `rank` is to be added to the figure's revision: it grows when the row does and when a nearer one comes.
     """
-    distinct = spots.unique(maintain_order=True)
     if not snapshot.get(Space.NAMES, [_ANY]):
-        found = {Spot(*row): dict(_NOTHING) | {"rank": 0} for row in distinct.iter_rows()}
-    else:
-        wanted = {Spot(*row): _candidates(Spot(*row)) for row in distinct.iter_rows()}
-        rows = _rows_at(snapshot, {spot for near in wanted.values() for spot in near})
-        found = {spot: _chosen(near, rows) for spot, near in wanted.items()}
+        nothing = pl.DataFrame([[*_NOTHING.values(), 0]], dict(_SCHEMA), orient="row")
+        return nothing[[0] * len(spots)]
+    distinct = spots.unique(maintain_order=True)
+    wanted = {Spot(*row): _candidates(Spot(*row)) for row in distinct.iter_rows()}
+    rows = _rows_at(snapshot, {spot for near in wanted.values() for spot in near})
+    found = {spot: _chosen(near, rows) for spot, near in wanted.items()}
     columns = [list(spot) + list(row.values()) for spot, row in found.items()]
     names = [*spots.columns, *_SCHEMA]
     looked_up = pl.DataFrame(columns, {name: _SCHEMA.get(name, pl.String()) for name in names}, orient="row")
@@ -131,6 +131,7 @@ def _candidates(spot: Spot) -> tuple[Spot, ...]:
     return tuple(Spot(*one) for one in candidates(*spot))
 
 
+@lru_cache(1 << 16)
 def _bucket(spot: Spot) -> Spot | None:
     """Return the month or longer period in whose list a figure is; None for a figure without a period."""
     if spot.period_kind == NO_KIND:
