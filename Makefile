@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test check lint types lock clean
+.PHONY: demo test bench check lint types lock clean
 
 .venv/.ready: requirements/dev.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Simpul needs Python 3.11 or newer; set PYTHON=python3.11")'
@@ -17,6 +17,10 @@ demo: .venv/.ready
 
 test: check
 	$(BIN)/python -m pytest $(ARGS)
+
+# Needs Maven and a JDK for the Kafka Streams peer; a part by ARGS="fold".
+bench: .venv/.ready
+	$(BIN)/python -m tests.bench $(ARGS)
 
 check: lint types
 

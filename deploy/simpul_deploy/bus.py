@@ -39,6 +39,9 @@ def topic_specs() -> list[topics.TopicSpec]:
         *(topics.partial_topic_spec(view) for view in VIEW_SPECS),
         *(topics.view_topic_spec(view) for view in VIEW_SPECS),
         topics.alert_topic_spec(),
+        *(topics.restatement_topic_spec(view) for view in VIEW_SPECS),
+        topics.roster_topic_spec(),
+        topics.coverage_topic_spec(),
     ]
 
 

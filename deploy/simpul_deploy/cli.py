@@ -14,8 +14,9 @@ from simpul_connectors import commands as connectors
 from simpul_deploy.demo import commands as demo
 from simpul_deploy.errors import guarded
 from simpul_deploy.local import commands as local
-from simpul_processors import alert_commands, quarantine_commands
+from simpul_processors import alert_commands, quarantine_commands, roster_commands
 from simpul_processors import commands as processors
+from simpul_processors.completeness_commands import completeness
 from simpul_producers import commands as producers
 from simpul_producers import import_commands
 from simpul_producers.gateway import gateway_commands
@@ -47,6 +48,7 @@ quarantine = typer.Typer(no_args_is_help=True, help="Karantina: yang ditolak. / 
 alerts = typer.Typer(no_args_is_help=True, help="Peringatan dini. / Early warnings.")
 gateway = typer.Typer(invoke_without_command=True)
 gateway_key = typer.Typer(no_args_is_help=True, help="Kunci gerbang. / Keys of the gateway.")
+roster = typer.Typer(no_args_is_help=True, help="Daftar pelapor. / Who is expected to report.")
 outbox = typer.Typer(no_args_is_help=True, help="Kotak keluar. / The outbox.")
 
 app.command("up")(guarded(local.up))
@@ -72,6 +74,12 @@ schemas.command("docs")(guarded(catalogue_commands.docs))
 regions.command("resolve")(guarded(regions_commands.regions_resolve))
 regions.command("list")(guarded(regions_commands.regions_list))
 app.add_typer(imports, name="import")
+app.command("completeness")(guarded(completeness))
+roster.command("check")(guarded(roster_commands.roster_check))
+roster.command("apply")(guarded(roster_commands.roster_apply))
+roster.command("list")(guarded(roster_commands.roster_list))
+roster.command("example")(guarded(roster_commands.roster_example))
+app.add_typer(roster, name="roster")
 app.add_typer(schemas, name="schemas")
 app.add_typer(regions, name="regions")
 gateway.add_typer(gateway_key, name="key")

@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,21 +22,26 @@ from mode import Service
 
 from simpul_processors.alert_agent import add_alerts
 from simpul_processors.alert_rules import shipped_rules
+from simpul_processors.completeness_stage import CompletenessStage
 from simpul_processors.figure_stage import FigureStage
+from simpul_processors.follow import FollowingReader
 from simpul_processors.lmdb_store import LmdbStore
 from simpul_processors.partial_stage import PartialStage
+from simpul_processors.restatement_stage import RestatementStage
 from simpul_processors.stages import Stage
+from simpul_processors.ticks import Ticker
 from simpul_processors.views import VIEWS
 from simpul_processors.worker import Limits, Worker
 from simpul_schemas.errors import OutsideError
-from simpul_schemas.kafka_log import GroupReader, KafkaWriter, cluster_id
+from simpul_schemas.kafka_log import AssignedReader, GroupReader, KafkaWriter, cluster_id
 from simpul_schemas.log import LogReader
+from simpul_schemas.receipts import Signer
 from simpul_schemas.registry import Registry
 
 _log = logging.getLogger(__name__)
 
 #: Changes when the layout of a store does, so that an old one is rebuilt from the log.
-LAYOUT = 1
+LAYOUT = 2
 #: A stage that is behind and does nothing for so long is stuck: the process ends, and its supervisor starts it anew.
 STUCK_SECONDS = 120.0
 #: A run that lasted so long was a good one: the next wait begins small again.
@@ -51,16 +56,32 @@ def consumer_group(stage_name: str) -> str:
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """What a worker process needs to know; `stores` is a folder of its own."""
+    """What a worker process needs to know; `stores` is a folder of its own, `signer` signs the receipts."""
 
     bootstrap_servers: str
     registry: Registry
     stores: Path
     limits: Limits
+    signer: Signer
 
 
-def build_app(settings: WorkerSettings) -> Any:  # noqa: ANN401  # faust ships no types
-    """Build the Faust app with one service for each stage of each view."""
+def all_stages(settings: WorkerSettings) -> list[Callable[[], Stage]]:
+    """Return what makes each stage: two of each view, completeness, and what restates closed figures."""
+    makers: list[Callable[[], Stage]] = []
+    told: set[str] = set()
+    for view in VIEWS.values():
+        # Of several views of an event type one tells the regions what became of their records.
+        signer = None if view.spec.event_type in told else settings.signer
+        told.add(view.spec.event_type)
+        makers.append(partial(PartialStage, view, settings.registry, signer))
+        makers.append(partial(FigureStage, view.spec, settings.registry))
+    makers.append(partial(CompletenessStage, settings.registry))
+    makers.append(partial(RestatementStage, settings.registry))
+    return makers
+
+
+def build_app(settings: WorkerSettings, makers: Sequence[Callable[[], Stage]]) -> Any:  # noqa: ANN401  # faust ships no types
+    """Build the Faust app with one service for each stage."""
     app = faust.App(
         "simpul-worker",
         broker=f"kafka://{settings.bootstrap_servers}",
@@ -73,9 +94,8 @@ def build_app(settings: WorkerSettings) -> Any:  # noqa: ANN401  # faust ships n
         web_enabled=False,
     )
     app.producer_only = True  # no agent reads by Faust's own consumer, see docs/decisions/0010
-    for view in VIEWS.values():
-        app.service(_service(partial(PartialStage, view, settings.registry), settings))
-        app.service(_service(partial(FigureStage, view.spec, settings.registry), settings))
+    for make in makers:
+        app.service(_service(make, settings))
     add_alerts(app, settings.bootstrap_servers, settings.registry, shipped_rules())
     return app
 
@@ -122,24 +142,44 @@ class _Host:
         store = LmdbStore(self._settings.stores / self._stage.name, fingerprint)
         try:
             writer = KafkaWriter(self._settings.bootstrap_servers)
+            if isinstance(self._stage, CompletenessStage):
+                with store.snapshot() as snapshot:
+                    self._stage.remember(snapshot)
             await self._run_once(Worker(self._stage, store, writer, self._settings.limits))
         finally:
             store.close()
 
     async def _run_once(self, worker: Worker) -> None:
         group = consumer_group(self._stage.name)
-        reader = GroupReader(self._settings.bootstrap_servers, group, self._stage.topics, worker.start_offset)
+        servers, stage = self._settings.bootstrap_servers, self._stage
+        reader: LogReader = GroupReader(servers, group, stage.topics, worker.start_offset)
+        if stage.follows:
+            reader = FollowingReader(reader, lambda: AssignedReader(servers, stage.follows, worker.start_offset))
         await reader.start()
         self._moved_at = time.monotonic()
-        watch = asyncio.create_task(self._watch(reader, worker))
+        beside = [asyncio.create_task(self._watch(reader, worker))]
+        clock_writer = KafkaWriter(servers)
+        if isinstance(stage, CompletenessStage):
+            beside.append(asyncio.create_task(self._ticker(stage, reader, clock_writer).run()))
         try:
             await worker.run(reader, self._should_stop, self._moved)
         finally:
-            watch.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await watch
+            for task in beside:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+            await clock_writer.stop()
             await worker.stop()
             await reader.stop()
+
+    def _ticker(self, stage: CompletenessStage, reader: LogReader, writer: KafkaWriter) -> Ticker:
+        """Make the clock's hand: only the worker that has the seat moves it."""
+        return Ticker(
+            writer,
+            self._settings.registry,
+            lambda: time.time_ns() // 1000,
+            lambda: stage.now if reader.assigned() else None,
+        )
 
     def _moved(self, stage_name: str, records: int) -> None:
         self._moved_at = time.monotonic()
@@ -158,9 +198,8 @@ class _Host:
             self._moved_at = time.monotonic()
 
 
-def run_worker(settings: WorkerSettings) -> None:
-    """Run the worker process until it is told to stop; returns by `SystemExit`."""
-    worker = faust.Worker(
-        build_app(settings), loglevel="WARN", quiet=True, redirect_stdouts=False, override_logging=False
-    )
+def run_worker(settings: WorkerSettings, makers: Sequence[Callable[[], Stage]] | None = None) -> None:
+    """Run the worker process, by default with all stages, until it is told to stop; returns by `SystemExit`."""
+    app = build_app(settings, all_stages(settings) if makers is None else makers)
+    worker = faust.Worker(app, loglevel="WARN", quiet=True, redirect_stdouts=False, override_logging=False)
     worker.execute_from_commandline()

@@ -28,13 +28,20 @@ def worker(
     from simpul_processors.app import WorkerSettings, run_worker  # noqa: PLC0415  # heavy; only when it is run
     from simpul_processors.lock import claim_folder  # noqa: PLC0415  # the same
     from simpul_processors.worker import Limits  # noqa: PLC0415  # the same
+    from simpul_schemas.signing import signer_from_settings  # noqa: PLC0415  # the same
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
     logging.getLogger("simpul_processors").setLevel(logging.INFO if verbose else logging.WARNING)
     connection = connect_from_settings()
     claim = claim_folder(connection.settings.data_dir / "workers", name)
     run_worker(
-        WorkerSettings(connection.bootstrap_servers, connection.registry, claim.folder, Limits(max_records=max_records))
+        WorkerSettings(
+            connection.bootstrap_servers,
+            connection.registry,
+            claim.folder,
+            Limits(max_records=max_records),
+            signer_from_settings(connection.settings),
+        )
     )
 
 

@@ -8,16 +8,17 @@ Layout in the store, all integers little-endian, 64 bits:
 
 | space | key | value |
 |---|---|---|
-| entities | entity key | revision, id (two words), base group, then one word a measure |
+| entities | entity key | revision, id (two words), content, base group, then one word a measure |
 | groups | target group | one word a measure |
 | names | base or target group | its text |
+| dirty | number | target groups that changed and were not published since |
 
 A group is known by the first 8 bytes of BLAKE2b of its text. Two texts of one number would be added up as one, so a
 name is compared with the one that is stored before it is used first.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,27 +26,48 @@ import numpy.typing as npt
 import polars as pl
 
 from simpul_processors.errors import StoreBroken
-from simpul_processors.store import Space, Transaction
+from simpul_processors.ranking import Ranking, rank
+from simpul_processors.store import Snapshot, Space, Transaction
 
 #: Columns of the frame that a fold takes, before its measures.
-KEY, REVISION, ID, GROUP = "key", "revision", "id", "group"
-_ORDER = "_order"
+KEY, REVISION, ID, CONTENT, GROUP = "key", "revision", "id", "content", "group"
+#: Group texts that are kept in memory at most: beyond, all are forgotten and asked of the store again.
+_MOST_TEXTS = 1 << 19
 
 Longs = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
+Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Applied:
-    """What a batch did.
+    """What a batch did, by the rows of the batch.
 
-    `groups` are the texts of the target groups whose measures have changed, `values` their new measures (a row a
-    group). `fresh` are the rows of the batch that brought an entity never seen before.
+    `fresh` are rows that brought an entity never seen before, one for each. `superseded` are rows that came when a row
+    of their entity with at least their (revision, id) had come before, be it in this batch or in an earlier one, in
+    rising order; `older` are those of them with a lower revision than what is stored now. `conflicting` are rows with
+    the revision of the newest one before them, and other content. `touched` are target groups whose measures changed,
+    `appeared` those of them that the store had not.
     """
 
-    groups: Sequence[str]
+    fresh: npt.NDArray[np.intp]
+    superseded: npt.NDArray[np.intp]
+    older: npt.NDArray[np.intp]
+    conflicting: npt.NDArray[np.intp]
+    touched: Words
+    appeared: Words
+
+
+@dataclass(frozen=True)
+class Due:
+    """Groups that changed and were not published since: their texts, and their measures, a row a group.
+
+    `entries` name what made them due, to be given to `Fold.settle` when they are published.
+    """
+
+    texts: Sequence[str]
     values: Longs
-    fresh: pl.DataFrame
+    entries: Sequence[bytes]
 
 
 class Fold:
@@ -53,101 +75,156 @@ class Fold:
 
     Args:
         measures: Names of the measures, columns of 64-bit integers in every batch.
-        targets: Gives for the text of a base group the texts of the groups that it adds to.
+        targets: Gives for the text of a base group the texts of the groups that it adds to; None where every group
+            adds to itself alone.
     """
 
-    def __init__(self, measures: Sequence[str], targets: Callable[[str], Sequence[str]]) -> None:
+    def __init__(self, measures: Sequence[str], targets: Callable[[str], Sequence[str]] | None = None) -> None:
         self._measures = list(measures)
         self._targets = targets
         self._entity = np.dtype(
-            [("revision", "<i8"), ("id", "<u8", 2), ("group", "<u8"), ("measures", "<i8", len(self._measures))]
+            [
+                ("revision", "<i8"),
+                ("id", "<u8", 2),
+                ("content", "<u8"),
+                ("group", "<u8"),
+                ("measures", "<i8", len(self._measures)),
+            ]
         )
         self._numbers: dict[str, int] = {}
         self._texts: dict[int, str] = {}
+        self._target_numbers: dict[int, Words] = {}
 
     def apply(self, transaction: Transaction, batch: pl.DataFrame) -> Applied:
         """Apply a batch.
 
         Args:
             transaction: Of the store that holds the state.
-            batch: Columns `KEY` (text), `REVISION`, `ID` (16 bytes; higher wins among equal revisions), `GROUP`
-                (text) and the measures; rows of one key in the order of the log.
+            batch: Columns `KEY` (text), `REVISION`, `ID` (16 bytes; higher wins among equal revisions), `CONTENT` (64
+                bits that tell one content from another), `GROUP` (text) and the measures; rows of one key in the order
+                of the log.
         """
-        # Among copies of one (revision, id) the first in the log wins, as it does when a batch ends between them.
-        ranked = batch.with_row_index(_ORDER).sort(KEY, REVISION, ID, _ORDER, descending=[False, False, False, True])
-        winners = ranked.unique(KEY, keep="last", maintain_order=True)
-        keys = winners[KEY].cast(pl.Binary).to_list()
-        new = self._encode(transaction, winners)
-        found = transaction.get(Space.ENTITIES, keys)
-        old_at = np.array([index for index, key in enumerate(keys) if key in found], np.int64)
-        old = np.frombuffer(b"".join(found[keys[index]] for index in old_at), self._entity)
-        wins = np.ones(len(keys), np.bool_)
-        wins[old_at] = _newer(new[old_at], old)
-        replaced = old[wins[old_at]]
-        stored = new[wins]
-        width = self._entity.itemsize
-        raw = stored.tobytes()
-        kept = [key for key, winning in zip(keys, wins.tolist(), strict=True) if winning]
-        transaction.put(Space.ENTITIES, [(key, raw[at * width : (at + 1) * width]) for at, key in enumerate(kept)])
+        if len(self._numbers) > _MOST_TEXTS:
+            self.forget()
+        # Neighbours in the store are looked up and written one after the other.
+        order = batch.select(pl.arg_sort_by(KEY, maintain_order=True)).to_series()
+        rows = order.to_numpy().astype(np.intp)
+        ordered = batch[KEY].gather(order)
+        first = _run_starts(ordered)
+        keys = ordered.filter(pl.Series(first)).cast(pl.Binary).to_list()
+        new = self._encode(transaction, batch)[rows]
+        found = dict(transaction.get(Space.ENTITIES, keys))
+        known = np.fromiter((key in found for key in keys), np.bool_, len(keys))
+        old = np.frombuffer(b"".join(found.values()), self._entity)
+        ranking = rank(new, first, old, known)
+        stored, replaced = new[ranking.winners], old[ranking.replaced]
+        self._put(transaction, [key for key, won in zip(keys, ranking.won.tolist(), strict=True) if won], stored)
         base, delta = _sum_by(
             np.concatenate([stored["group"], replaced["group"]]),
             np.concatenate([stored["measures"], -replaced["measures"]]),
         )
-        texts, values = self._add(transaction, base, delta)
-        return Applied(texts, values, winners.filter(pl.Series([key not in found for key in keys], dtype=pl.Boolean)))
+        touched, appeared = self._add(transaction, base, delta)
+        if self._targets is None:
+            self.make_due(transaction, np.setdiff1d(_outlived(new, ranking.winners), touched))
+        return _applied(ranking, rows, np.flatnonzero(first)[~known], touched, appeared)
 
-    def _encode(self, transaction: Transaction, winners: pl.DataFrame) -> npt.NDArray[np.void]:
-        new = np.empty(len(winners), self._entity)
-        new["revision"] = winners[REVISION].to_numpy()
-        new["id"] = np.frombuffer(b"".join(winners[ID].to_list()), ">u8").reshape(-1, 2)
-        new["measures"] = winners.select(self._measures).to_numpy()
-        texts = winners[GROUP].unique(maintain_order=True)
+    def _put(self, transaction: Transaction, keys: Sequence[bytes], entities: npt.NDArray[np.void]) -> None:
+        raw, width = entities.tobytes(), self._entity.itemsize
+        values = [raw[at : at + width] for at in range(0, len(raw), width)]
+        transaction.put(Space.ENTITIES, list(zip(keys, values, strict=True)))
+
+    def _encode(self, transaction: Transaction, batch: pl.DataFrame) -> npt.NDArray[np.void]:
+        new = np.empty(len(batch), self._entity)
+        new["revision"] = batch[REVISION].to_numpy()
+        new["id"] = np.frombuffer(b"".join(batch[ID].to_list()), ">u8").reshape(-1, 2)
+        new["content"] = batch[CONTENT].to_numpy()
+        for at, name in enumerate(self._measures):
+            new["measures"][:, at] = batch[name].to_numpy()
+        texts = batch[GROUP].unique()
         numbers = pl.Series("number", self._number(transaction, texts.to_list()), pl.UInt64)
-        new["group"] = winners[GROUP].replace_strict(texts, numbers, return_dtype=pl.UInt64).to_numpy()
+        new["group"] = batch[GROUP].replace_strict(texts, numbers, return_dtype=pl.UInt64).to_numpy()
         return new
 
-    def _add(self, transaction: Transaction, base: Words, delta: Longs) -> tuple[Sequence[str], Longs]:
-        """Add what base groups have changed by to all their targets."""
+    def _add(self, transaction: Transaction, base: Words, delta: Longs) -> tuple[Words, Words]:
+        """Add what base groups have changed by to all their targets; returns these, and those that are new."""
         changed = delta.any(axis=1)
         base, delta = base[changed], delta[changed]
         if not len(base):
-            return [], delta
-        targets = [self._targets(text) for text in self._text(transaction, base.tolist())]
-        rows = np.repeat(np.arange(len(base)), [len(texts) for texts in targets])
-        numbers = self._number(transaction, [text for texts in targets for text in texts])
-        touched, sums = _sum_by(np.array(numbers, np.uint64), delta[rows])
-        keys = [_pack(number) for number in touched.tolist()]
+            return base, base
+        if self._targets is None:
+            touched, sums = base, delta
+        else:
+            targets = self._targets_of(transaction, base.tolist())
+            rows = np.repeat(np.arange(len(base)), [len(each) for each in targets])
+            touched, sums = _sum_by(np.concatenate(targets), delta[rows])
+        keys = _pack_all(touched)
         found = transaction.get(Space.GROUPS, keys)
+        values = self._measures_of(found, keys) + sums
+        raw, width = values.astype("<i8").tobytes(), 8 * len(self._measures)
+        parts = [raw[at : at + width] for at in range(0, len(raw), width)]
+        transaction.put(Space.GROUPS, list(zip(keys, parts, strict=True)))
+        transaction.append(Space.DIRTY, touched.astype("<u8").tobytes())
+        return touched, touched[np.fromiter((key not in found for key in keys), np.bool_, len(keys))]
+
+    def make_due(self, transaction: Transaction, groups: Words) -> None:
+        """Have groups published again though their measures have not changed."""
+        if len(groups):
+            transaction.append(Space.DIRTY, groups.astype("<u8").tobytes())
+
+    def _measures_of(self, found: Mapping[bytes, bytes], keys: Sequence[bytes]) -> Longs:
         nothing = bytes(8 * len(self._measures))
-        old = np.frombuffer(b"".join(found.get(key, nothing) for key in keys), "<i8").reshape(len(keys), -1)
-        values = old + sums
-        transaction.put(Space.GROUPS, [(key, row.tobytes()) for key, row in zip(keys, values, strict=True)])
-        return [self._texts[number] for number in touched.tolist()], values
+        raw = b"".join([found.get(key, nothing) for key in keys])
+        return np.frombuffer(raw, "<i8").reshape(len(keys), len(self._measures))
+
+    def due(self, snapshot: Snapshot) -> Due:
+        """Return the groups that changed and were not published since."""
+        entries = snapshot.items(Space.DIRTY)
+        groups = np.unique(np.frombuffer(b"".join([value for _, value in entries]), "<u8"))
+        keys = _pack_all(groups)
+        values = self._measures_of(snapshot.get(Space.GROUPS, keys), keys)
+        return Due(self.texts(snapshot, groups.tolist()), values, [key for key, _ in entries])
+
+    def newest(self, snapshot: Snapshot, keys: Sequence[str]) -> npt.NDArray[np.void]:
+        """Return what the store has of entities that it knows: a row a key, with `revision` and `measures`."""
+        packed = [key.encode() for key in keys]
+        found = snapshot.get(Space.ENTITIES, sorted(set(packed)))
+        return np.frombuffer(b"".join(found[key] for key in packed), self._entity)
+
+    def _targets_of(self, transaction: Transaction, base: Sequence[int]) -> list[Words]:
+        """Return the numbers of the groups that each base group adds to."""
+        assert self._targets is not None  # noqa: S101  # asked for by folds that have targets
+        strange = [number for number in base if number not in self._target_numbers]
+        if strange:
+            targets = [self._targets(text) for text in self.texts(transaction, strange)]
+            numbers = self._number(transaction, [text for texts in targets for text in texts])
+            ends = np.cumsum([len(texts) for texts in targets])
+            self._target_numbers.update(zip(strange, np.split(np.array(numbers, np.uint64), ends[:-1]), strict=True))
+        return [self._target_numbers[number] for number in base]
 
     def _number(self, transaction: Transaction, texts: Sequence[str]) -> list[int]:
         """Return the numbers of group texts; one that this process meets first is named in the store."""
         strange = {text: _digest(text) for text in texts if text not in self._numbers}
         if strange:
             keys = sorted({_pack(number) for number in strange.values()})
-            names = dict(transaction.get(Space.NAMES, keys))
+            stored = transaction.get(Space.NAMES, keys)
+            names = dict(stored)
             for text, number in strange.items():
                 if names.setdefault(_pack(number), text.encode()) != text.encode():
                     raise StoreBroken(
                         f"Dua kelompok berbagi nomor {number}; laporkan kepada pengembang.",
                         f"Two groups share the number {number}; report this to the developers.",
                     )
-            transaction.put(Space.NAMES, sorted(names.items()))
+            transaction.put(Space.NAMES, sorted((key, name) for key, name in names.items() if key not in stored))
             self._numbers.update(strange)
             self._texts.update({number: text for text, number in strange.items()})
         return [self._numbers[text] for text in texts]
 
-    def _text(self, transaction: Transaction, numbers: Sequence[int]) -> list[str]:
+    def texts(self, snapshot: Snapshot, numbers: Sequence[int]) -> list[str]:
+        """Return the texts of groups."""
         strange = [_pack(number) for number in numbers if number not in self._texts]
-        if strange:
-            for key, text in transaction.get(Space.NAMES, sorted(strange)).items():
-                self._texts[int.from_bytes(key, "big")] = text.decode()
+        named = snapshot.get(Space.NAMES, sorted(strange)) if strange else {}
         try:
-            return [self._texts[number] for number in numbers]
+            return [self._texts.get(number) or named[_pack(number)].decode() for number in numbers]
         except KeyError as error:
             raise StoreBroken(
                 "Penyimpanan kehilangan nama kelompok; hapus dan biarkan dibangun ulang dari log.",
@@ -158,6 +235,47 @@ class Fold:
         """Forget what was learned inside a transaction that did not commit."""
         self._numbers.clear()
         self._texts.clear()
+        self._target_numbers.clear()
+
+
+def settle(transaction: Transaction, entries: Iterable[bytes]) -> None:
+    """Forget that groups are due, when the broker has acknowledged what was published of them."""
+    transaction.delete(Space.DIRTY, entries)
+
+
+def _applied(
+    ranking: Ranking, rows: npt.NDArray[np.intp], fresh: npt.NDArray[np.intp], touched: Words, appeared: Words
+) -> Applied:
+    """Say by rows of the batch what was found by rows in the order of keys."""
+    return Applied(
+        fresh=rows[fresh],
+        superseded=np.sort(rows[ranking.superseded]),
+        older=np.sort(rows[ranking.older]),
+        conflicting=np.sort(rows[ranking.conflicting]),
+        touched=touched,
+        appeared=appeared,
+    )
+
+
+def _outlived(new: npt.NDArray[np.void], winners: npt.NDArray[np.intp]) -> Words:
+    """Return the groups of rows that another row has replaced before the batch ended.
+
+    Somebody who folded the log in smaller batches, and died, may have published what such a row added to its group;
+    so the group is published again, be it with nothing.
+    """
+    lost = np.ones(len(new), np.bool_)
+    lost[winners] = False
+    rows = new[lost]
+    groups: Words = np.unique(rows["group"][rows["measures"].any(axis=1)])
+    return groups
+
+
+def _run_starts(ordered: pl.Series) -> Flags:
+    """Return where each run of equal texts begins."""
+    if not len(ordered):
+        return np.zeros(0, np.bool_)
+    starts = (ordered != ordered.shift(1)).fill_null(value=True)
+    return starts.to_numpy()
 
 
 def _digest(text: str) -> int:
@@ -168,14 +286,9 @@ def _pack(number: int) -> bytes:
     return number.to_bytes(8, "big")
 
 
-def _newer(new: npt.NDArray[np.void], old: npt.NDArray[np.void]) -> npt.NDArray[np.bool_]:
-    """Compare (revision, id) pair by pair."""
-    higher: npt.NDArray[np.bool_] = new["revision"] > old["revision"]
-    equal = new["revision"] == old["revision"]
-    for word in (0, 1):
-        higher |= equal & (new["id"][:, word] > old["id"][:, word])
-        equal &= new["id"][:, word] == old["id"][:, word]
-    return higher
+def _pack_all(numbers: Words) -> list[bytes]:
+    raw = numbers.astype(">u8").tobytes()
+    return [raw[at : at + 8] for at in range(0, len(raw), 8)]
 
 
 def _sum_by(groups: Words, values: Longs) -> tuple[Words, Longs]:
@@ -195,6 +308,14 @@ def as_ids(event_ids: pl.Expr) -> pl.Expr:
 
 #: An `ID` for records that have none.
 NO_ID = bytes(16)
+#: A `CONTENT` for records whose revision says all of it.
+NO_CONTENT = pl.lit(0, pl.UInt64)
 
 #: What `Fold` takes, for those who build batches.
-HEAD: Mapping[str, pl.DataType] = {KEY: pl.String(), REVISION: pl.Int64(), ID: pl.Binary(), GROUP: pl.String()}
+HEAD: Mapping[str, pl.DataType] = {
+    KEY: pl.String(),
+    REVISION: pl.Int64(),
+    ID: pl.Binary(),
+    CONTENT: pl.UInt64(),
+    GROUP: pl.String(),
+}

@@ -16,7 +16,7 @@ import lmdb
 
 from simpul_processors.errors import StoreBroken, StoreFull
 from simpul_processors.lock import FolderLock
-from simpul_processors.store import Position, Space, Transaction
+from simpul_processors.store import Position, Snapshot, Space, Transaction
 from simpul_schemas.log import Outgoing, Partition
 
 #: Address space that is set aside; disk is used only as it fills.
@@ -70,6 +70,15 @@ class LmdbStore:
         except lmdb.Error as error:
             raise _translate(error) from error
 
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """See `simpul_processors.store.Store`."""
+        try:
+            with self._env.begin() as inner:
+                yield _LmdbTransaction(inner, self._spaces, self._positions_db, self._pending_db)
+        except lmdb.Error as error:
+            raise _translate(error) from error
+
     def positions(self) -> Mapping[Partition, Position]:
         """See `simpul_processors.store.Store`."""
         return {
@@ -79,12 +88,6 @@ class LmdbStore:
     def pending(self) -> Iterable[tuple[int, Sequence[Outgoing]]]:
         """See `simpul_processors.store.Store`."""
         return [(int.from_bytes(key, "big"), _unpack_records(value)) for key, value in self._all(self._pending_db)]
-
-    def settle(self, numbers: Iterable[int]) -> None:
-        """See `simpul_processors.store.Store`."""
-        with self._env.begin(write=True, db=self._pending_db) as inner:
-            for number in numbers:
-                inner.delete(number.to_bytes(8, "big"))
 
     def items(self, space: Space) -> Iterable[tuple[bytes, bytes]]:
         """See `simpul_processors.store.Store`."""
@@ -127,9 +130,20 @@ class _LmdbTransaction:
         with self._inner.cursor(self._spaces[space]) as cursor:
             return dict(cursor.getmulti(keys))
 
+    def items(self, space: Space) -> Sequence[tuple[bytes, bytes]]:
+        with self._inner.cursor(self._spaces[space]) as cursor:
+            return list(cursor)
+
     def put(self, space: Space, items: Sequence[tuple[bytes, bytes]]) -> None:
         with self._inner.cursor(self._spaces[space]) as cursor:
             cursor.putmulti(items)
+
+    def append(self, space: Space, value: bytes) -> None:
+        self._append(self._spaces[space], value)
+
+    def delete(self, space: Space, keys: Iterable[bytes]) -> None:
+        for key in keys:
+            self._inner.delete(key, db=self._spaces[space])
 
     def position(self, partition: Partition) -> Position:
         value = self._inner.get(_pack_partition(partition), db=self._positions)
@@ -139,12 +153,18 @@ class _LmdbTransaction:
         value = _POSITION.pack(position.next_offset, position.records, position.refused, position.current)
         self._inner.put(_pack_partition(partition), value, db=self._positions)
 
-    def put_pending(self, records: Sequence[Outgoing]) -> None:
-        if not records:
-            return
-        with self._inner.cursor(self._pending) as cursor:
+    def put_pending(self, records: Sequence[Outgoing]) -> int | None:
+        return self._append(self._pending, _pack_records(records)) if records else None
+
+    def settle(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            self._inner.delete(number.to_bytes(8, "big"), db=self._pending)
+
+    def _append(self, database: Any, value: bytes) -> int:  # noqa: ANN401  # lmdb ships no types
+        with self._inner.cursor(database) as cursor:
             number = int.from_bytes(cursor.key(), "big") + 1 if cursor.last() else 0
-            cursor.put(number.to_bytes(8, "big"), _pack_records(records))
+            cursor.put(number.to_bytes(8, "big"), value)
+        return number
 
 
 def _boot_id() -> str:

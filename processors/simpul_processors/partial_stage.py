@@ -1,20 +1,28 @@
 """The first stage of a fold: events to partial figures, one input partition at a time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import polars as pl
 
-from simpul_processors.fold import GROUP, ID, KEY, REVISION, Fold, as_ids
-from simpul_processors.stages import Publisher, advance
-from simpul_processors.store import Transaction
-from simpul_processors.view import View, as_text, from_text
+from simpul_processors.fates import Teller, content_of, leaves_of
+from simpul_processors.fold import CONTENT, GROUP, ID, KEY, REVISION, Fold, as_ids
+from simpul_processors.stages import Due, Publisher, advance
+from simpul_processors.store import Snapshot, Transaction
+from simpul_processors.view import View
+from simpul_schemas.columns import ROW
 from simpul_schemas.contract import event_type
-from simpul_schemas.intake import BLOCK, EventIntake, Refused
+from simpul_schemas.figures import ViewSpec
+from simpul_schemas.intake import BLOCK, EventIntake
 from simpul_schemas.log import Block, Outgoing, Partition
-from simpul_schemas.quarantine import Origin, Refusal, refusal_record
+from simpul_schemas.receipts import Signer
 from simpul_schemas.regions import load_regions
 from simpul_schemas.registry import Registry
 from simpul_schemas.topics import event_topic, partial_topic, province_of_topic
+
+
+def input_topics(spec: ViewSpec) -> list[str]:
+    """Return the topics that a view's first stage reads."""
+    return [event_topic(province, spec.event_type) for province in load_regions().provinces()]
 
 
 class PartialStage:
@@ -22,54 +30,60 @@ class PartialStage:
 
     A partial figure is the whole sum over one input partition, with the input position as its revision, so that it
     says the same whoever computes it.
+
+    With a `signer` the stage also tells the regions what became of their records: it writes receipts, and sends home
+    what was refused. Of several views of one event type only one does.
     """
 
-    def __init__(self, view: View, registry: Registry) -> None:
+    def __init__(self, view: View, registry: Registry, signer: Signer | None = None) -> None:
         self.name = f"{view.spec.name}.partial"
-        self.topics: Sequence[str] = [
-            event_topic(province, view.spec.event_type) for province in load_regions().provinces()
-        ]
+        self.topics: Sequence[str] = input_topics(view.spec)
+        self.follows: Sequence[str] = ()
         self.declaration = view.declaration
         self._view = view
-        self._intake = EventIntake(event_type(view.spec.event_type), registry)
-        self._fold = Fold(view.spec.measure_names, lambda text: (text,))
+        self._intake = EventIntake(event_type(view.spec.event_type), registry, view.columns)
+        self._fold = Fold(view.spec.measure_names)
         self._publisher = Publisher(partial_topic(view.spec.name), view.spec.partial_schema, registry)
+        self._teller = Teller(signer, registry) if signer is not None else None
 
     def apply(self, transaction: Transaction, blocks: Sequence[Block]) -> list[Outgoing]:
         """See `Stage`."""
         taken = self._intake.take(blocks)
+        leaves = leaves_of(blocks, taken.frame[ROW])
         lanes = pl.Series("lane", [_lane(block.partition) for block in blocks], pl.String).gather(taken.frame[BLOCK])
         batch = self._view.contributions(taken.frame).select(
             pl.concat_str(lanes, pl.lit("/"), "subject").alias(KEY),
             pl.col("revision").alias(REVISION),
             as_ids(pl.col("event_id")).alias(ID),
+            content_of(leaves).alias(CONTENT),
             # An input partition has groups of its own, so its text carries the partition.
             pl.concat_str(lanes, pl.lit("/"), GROUP).alias(GROUP),
             *self._view.spec.measure_names,
-            BLOCK,
         )
         applied = self._fold.apply(transaction, batch)
-        advance(transaction, blocks, taken.refused, applied.fresh[BLOCK])
-        positions = {_lane(block.partition): (block.partition, block.next_offset) for block in blocks}
-        figures = [
-            self._figure(positions, text, row)
-            for text, row in zip(applied.groups, applied.values.tolist(), strict=True)
-        ]
-        return [*map(_quarantined, taken.refused), *figures]
+        advance(transaction, blocks, taken.refused, taken.frame[BLOCK].gather(applied.fresh))
+        return [] if self._teller is None else self._teller.tell(blocks, taken, applied, leaves)
 
-    def _figure(self, positions: Mapping[str, tuple[Partition, int]], text: str, measures: list[int]) -> Outgoing:
-        province, number, group = text.split("/", 2)
-        partition, position = positions[f"{province}/{number}"]
-        region, *dimensions = from_text(group)
+    def due(self, snapshot: Snapshot) -> Due:
+        """See `Stage`."""
+        due = self._fold.due(snapshot)
         spec = self._view.spec
-        value = {
-            "region": region,
-            "origin": str(partition),
-            "revision": position,
-            **dict(zip(spec.dimension_names, dimensions, strict=True)),
-            **dict(zip(spec.measure_names, measures, strict=True)),
-        }
-        return self._publisher.record(as_text([region, *dimensions, str(partition)]), value)
+        parts = pl.DataFrame({"text": pl.Series(due.texts, dtype=pl.String)}).select(
+            lane=pl.col("text").str.extract(r"^(\d+/\d+)/"), group=pl.col("text").str.replace(r"^\d+/\d+/", "")
+        )
+        lanes = parts["lane"].unique()
+        partitions = [_partition(lane, spec.event_type) for lane in lanes.to_list()]
+        positions = [snapshot.position(partition).next_offset for partition in partitions]
+        origin = pl.col("lane").replace_strict(lanes, pl.Series(map(str, partitions), dtype=pl.String))
+        named = pl.col("group").str.json_decode(pl.List(pl.String))
+        figures = parts.with_columns(
+            origin=origin,
+            revision=pl.col("lane").replace_strict(lanes, pl.Series(positions, dtype=pl.Int64)),
+            **{name: named.list.get(at) for at, name in enumerate(("region", *spec.dimension_names))},
+            **{name: pl.Series(due.values[:, at]) for at, name in enumerate(spec.measure_names)},
+        )
+        keys = figures.select(pl.format('{},"{}"]', pl.col("group").str.strip_suffix("]"), "origin")).to_series()
+        return Due(self._publisher.records(keys, figures), due.entries)
 
     def forget(self) -> None:
         """See `Stage`."""
@@ -81,7 +95,7 @@ def _lane(partition: Partition) -> str:
     return f"{province_of_topic(partition.topic)}/{partition.number}"
 
 
-def _quarantined(record: Refused) -> Outgoing:
-    """Send a refused record home; see `simpul_schemas.quarantine`."""
-    origin = Origin(record.partition, record.offset)
-    return refusal_record(Refusal(origin, record.codes, record.key, record.value, record.appended_at))
+def _partition(lane: str, event_type: str) -> Partition:
+    """Return the partition behind a short name."""
+    province, number = lane.split("/")
+    return Partition(event_topic(province, event_type), int(number))

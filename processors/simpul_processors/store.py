@@ -18,6 +18,7 @@ class Space(StrEnum):
     ENTITIES = "entities"
     GROUPS = "groups"
     NAMES = "names"
+    DIRTY = "dirty"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +40,39 @@ class Position:
         return self.records - self.refused - self.current
 
 
-class Transaction(Protocol):
-    """What can be done inside a transaction: all of it holds, or nothing."""
+class Snapshot(Protocol):
+    """What can be read at one moment, whatever is written meanwhile."""
 
     def get(self, space: Space, keys: Sequence[bytes]) -> Mapping[bytes, bytes]:
-        """Return the values of those keys that are there; quickest when the keys are sorted."""
+        """Return the values of those keys that are there, in the order of `keys`; quickest when these are sorted."""
 
-    def put(self, space: Space, items: Sequence[tuple[bytes, bytes]]) -> None:
-        """Set values, over any older ones."""
+    def items(self, space: Space) -> Sequence[tuple[bytes, bytes]]:
+        """Return everything in a space, sorted by key."""
 
     def position(self, partition: Partition) -> Position:
         """Return the position of an input partition; zeros for one that was never seen."""
 
+
+class Transaction(Snapshot, Protocol):
+    """What can be done inside a transaction: all of it holds, or nothing."""
+
+    def put(self, space: Space, items: Sequence[tuple[bytes, bytes]]) -> None:
+        """Set values, over any older ones; quickest when the keys are sorted."""
+
+    def append(self, space: Space, value: bytes) -> None:
+        """Set a value under a key behind all others of its space."""
+
+    def delete(self, space: Space, keys: Iterable[bytes]) -> None:
+        """Forget keys; harmless for one that is not there."""
+
     def put_position(self, partition: Partition, position: Position) -> None:
         """Set the position of an input partition."""
 
-    def put_pending(self, records: Sequence[Outgoing]) -> None:
-        """Note records that must be sent; nothing for an empty list."""
+    def put_pending(self, records: Sequence[Outgoing]) -> int | None:
+        """Note records that must be sent and return the number to settle them by; None for an empty list."""
+
+    def settle(self, numbers: Iterable[int]) -> None:
+        """Forget what the broker has acknowledged."""
 
 
 class Store(Protocol):
@@ -64,14 +81,14 @@ class Store(Protocol):
     def transaction(self) -> AbstractContextManager[Transaction]:
         """Begin; commits at the end of the block, and leaves nothing behind when the block raises."""
 
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
+        """Look at the store as it is now; harmless beside a transaction."""
+
     def positions(self) -> Mapping[Partition, Position]:
         """Return the positions of all input partitions."""
 
     def pending(self) -> Iterable[tuple[int, Sequence[Outgoing]]]:
         """Return what was noted and not settled, oldest first, with the number to settle it by."""
-
-    def settle(self, numbers: Iterable[int]) -> None:
-        """Forget what the broker has acknowledged."""
 
     def items(self, space: Space) -> Iterable[tuple[bytes, bytes]]:
         """Return everything in a space, sorted by key."""

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from simpul_processors.snapshots import Stored
-from simpul_processors.store import Position, Space, Transaction
+from simpul_processors.store import Position, Snapshot, Space, Transaction
 from simpul_schemas.log import Outgoing, Partition
 from simpul_schemas.testing import InMemoryLog
 
@@ -41,6 +41,11 @@ class InMemoryStore:
             self._tables, self._positions, self._pending = before
             raise
 
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """See `simpul_processors.store.Store`."""
+        yield _InMemoryTransaction(*copy.deepcopy((self._tables, self._positions, self._pending)))
+
     def positions(self) -> Mapping[Partition, Position]:
         """See `simpul_processors.store.Store`."""
         return dict(self._positions)
@@ -48,11 +53,6 @@ class InMemoryStore:
     def pending(self) -> Iterable[tuple[int, Sequence[Outgoing]]]:
         """See `simpul_processors.store.Store`."""
         return sorted(self._pending.items())
-
-    def settle(self, numbers: Iterable[int]) -> None:
-        """See `simpul_processors.store.Store`."""
-        for number in numbers:
-            self._pending.pop(number, None)
 
     def items(self, space: Space) -> Iterable[tuple[bytes, bytes]]:
         """See `simpul_processors.store.Store`."""
@@ -79,6 +79,9 @@ class _InMemoryTransaction:
         table = self._tables[space]
         return {key: table[key] for key in keys if key in table}
 
+    def items(self, space: Space) -> Sequence[tuple[bytes, bytes]]:
+        return sorted(self._tables[space].items())
+
     def put(self, space: Space, items: Sequence[tuple[bytes, bytes]]) -> None:
         self._tables[space].update(items)
 
@@ -88,6 +91,21 @@ class _InMemoryTransaction:
     def put_position(self, partition: Partition, position: Position) -> None:
         self._positions[partition] = position
 
-    def put_pending(self, records: Sequence[Outgoing]) -> None:
-        if records:
-            self._pending[max(self._pending, default=-1) + 1] = list(records)
+    def put_pending(self, records: Sequence[Outgoing]) -> int | None:
+        if not records:
+            return None
+        number = max(self._pending, default=-1) + 1
+        self._pending[number] = list(records)
+        return number
+
+    def settle(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            self._pending.pop(number, None)
+
+    def append(self, space: Space, value: bytes) -> None:
+        number = int.from_bytes(max(self._tables[space], default=b""), "big") + 1
+        self._tables[space][number.to_bytes(8, "big")] = value
+
+    def delete(self, space: Space, keys: Iterable[bytes]) -> None:
+        for key in keys:
+            self._tables[space].pop(key, None)

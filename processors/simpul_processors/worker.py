@@ -1,42 +1,78 @@
 """Puts one batch after the other through a stage: read, fold and note in one transaction, send, settle.
 
 A crash anywhere repeats a harmless step: what was not committed is read again; what was committed and not settled is
-sent again, with the same revision.
+sent again, with the same revision or a newer one.
+
+While a batch is folded in a thread, what came of the one before is on its way to the broker. Figures are not published
+after every batch: a group that many batches touch is sent once, when nothing more is there to be read, and otherwise
+from time to time.
 """
 
 import asyncio
-import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
+from simpul_processors.fold import settle
 from simpul_processors.stages import Stage
 from simpul_processors.store import Position, Store
-from simpul_schemas.log import Block, LogReader, LogWriter, Partition, StartOffset
-
-_log = logging.getLogger(__name__)
+from simpul_schemas.log import Block, LogReader, LogWriter, Outgoing, Partition, StartOffset
 
 #: Called with the stage's name and the number of records after every batch.
 OnBatch = Callable[[str, int], None]
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much is done at a time."""
+    """How much is done at a time.
+
+    Figures that changed are published when nothing came for `quiet_seconds`; a stage that is behind publishes them
+    every `publish_seconds`, or after `publish_batches`.
+    """
 
     max_records: int = 50_000
     poll_seconds: float = 0.5
+    quiet_seconds: float = 0.02
+    publish_seconds: float = 2.0
+    publish_batches: int = 8
+
+
+@dataclass
+class _Sent:
+    """What was given to the broker: to be settled in the next transaction, once it was acknowledged.
+
+    `positions` are set where the figures up to there were among it.
+    """
+
+    numbers: list[int] = field(default_factory=list)
+    entries: list[bytes] = field(default_factory=list)
+    positions: Mapping[Partition, Position] | None = None
 
 
 class Worker:
     """Runs one stage over its store; one at a time per store."""
 
-    def __init__(self, stage: Stage, store: Store, writer: LogWriter, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        store: Store,
+        writer: LogWriter,
+        limits: Limits | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._stage = stage
         self._store = store
         self._writer = writer
         self._limits = limits or Limits()
+        self._clock = clock
         self._positions: dict[Partition, Position] = dict(store.positions())
-        self._folding: asyncio.Future[None] | None = None
+        self._thread: asyncio.Future[Any] | None = None
+        self._sending: asyncio.Task[_Sent] | None = None
+        self._acknowledged = _Sent()
+        self._unpublished_batches = 1  # a store may have figures left over from an earlier run
+        self._published_at = clock()
 
     @property
     def start_offset(self) -> StartOffset:
@@ -45,8 +81,7 @@ class Worker:
 
     async def run(self, reader: LogReader, should_stop: Callable[[], bool], on_batch: OnBatch | None = None) -> None:
         """Go on until told to stop; what is left over from an earlier run is sent first."""
-        await self._send_pending()
-        await reader.publish_progress(self._progress())
+        await self.send_left_over()
         while not should_stop():
             count = await self.step(reader)
             if count and on_batch is not None:
@@ -57,36 +92,102 @@ class Worker:
 
         A batch that is being folded in its thread is done to its end first: the store may be closed behind this.
         """
-        if self._folding is not None:
-            await asyncio.wait([self._folding])
+        if self._sending is not None:
+            self._sending.cancel()
+            await asyncio.wait([self._sending])
+            self._sending = None
+        if self._thread is not None:
+            await asyncio.wait([self._thread])
         await self._writer.stop()
 
+    async def send_left_over(self) -> None:
+        """Send what an earlier run has noted and not seen acknowledged."""
+        for number, records in list(self._store.pending()):
+            await self._writer.send(records)
+            self._acknowledged.numbers.append(number)
+
     async def step(self, reader: LogReader) -> int:
-        """Put one batch through and return how many records it had; 0 when none came in time."""
-        blocks = self._unseen(await reader.read(self._limits.max_records, self._limits.poll_seconds))
+        """Put one batch through and return how many records it had; 0 when none came in time.
+
+        When it returns 0, every figure is published, and all that was sent is acknowledged and settled.
+        """
+        limits = self._limits
+        wait = limits.quiet_seconds if self._unpublished_batches else limits.poll_seconds
+        blocks = self._unseen(await reader.read(limits.max_records, wait))
+        sent = _Sent()
+        outgoing: Sequence[Outgoing] = ()
+        if blocks:
+            outgoing, sent.numbers = await self._in_thread(self._fold, blocks)
+        await self._acknowledge(reader)
+        if self._publishes_now(idle=not blocks):
+            figures, sent.entries = await self._in_thread(self._due)
+            sent.positions = dict(self._positions)
+            outgoing = [*outgoing, *figures]
+        if sent.numbers or sent.positions is not None:
+            self._sending = asyncio.create_task(self._send(outgoing, sent))
         if not blocks:
-            return 0
-        # In a thread: heartbeats to the broker go on while a batch is computed.
-        self._folding = asyncio.ensure_future(asyncio.to_thread(self._fold, blocks))
-        await asyncio.shield(self._folding)
-        await self._send_pending()
-        await reader.publish_progress(self._progress())
+            await self._acknowledge(reader)
+            if self._acknowledged.numbers or self._acknowledged.entries:
+                await self._in_thread(self._settle)
         return sum(len(block.values) for block in blocks)
 
-    def _fold(self, blocks: Sequence[Block]) -> None:
+    async def _in_thread(self, work: Callable[..., _Answer], *arguments: object) -> _Answer:
+        """Work in a thread, so that heartbeats to the broker go on meanwhile."""
+        self._thread = future = asyncio.ensure_future(asyncio.to_thread(work, *arguments))
+        return await asyncio.shield(future)
+
+    def _fold(self, blocks: Sequence[Block]) -> tuple[Sequence[Outgoing], list[int]]:
         try:
             with self._store.transaction() as transaction:
-                transaction.put_pending(self._stage.apply(transaction, blocks))
+                transaction.settle(self._acknowledged.numbers)
+                settle(transaction, self._acknowledged.entries)
+                outgoing = self._stage.apply(transaction, blocks)
+                number = transaction.put_pending(outgoing)
+                moved = {block.partition: transaction.position(block.partition) for block in blocks}
         except BaseException:
             self._stage.forget()
             raise
-        self._positions.update(self._store.positions())
+        self._acknowledged = _Sent()
+        self._positions.update(moved)
+        self._unpublished_batches += 1
+        return outgoing, [] if number is None else [number]
 
-    async def _send_pending(self) -> None:
-        pending = list(self._store.pending())
-        for _, records in pending:
-            await self._writer.send(records)
-        self._store.settle([number for number, _ in pending])
+    def _due(self) -> tuple[Sequence[Outgoing], list[bytes]]:
+        with self._store.snapshot() as snapshot:
+            due = self._stage.due(snapshot)
+        self._unpublished_batches = 0
+        self._published_at = self._clock()
+        return due.records, list(due.entries)
+
+    def _settle(self) -> None:
+        with self._store.transaction() as transaction:
+            transaction.settle(self._acknowledged.numbers)
+            settle(transaction, self._acknowledged.entries)
+        self._acknowledged = _Sent()
+
+    def _publishes_now(self, *, idle: bool) -> bool:
+        if not self._unpublished_batches:
+            return False
+        late = self._clock() - self._published_at >= self._limits.publish_seconds
+        return idle or late or self._unpublished_batches >= self._limits.publish_batches
+
+    async def _send(self, records: Sequence[Outgoing], sent: _Sent) -> _Sent:
+        await self._writer.send(records)
+        return sent
+
+    async def _acknowledge(self, reader: LogReader) -> None:
+        """Wait until what was sent last is acknowledged; it is settled in the next transaction."""
+        if self._sending is None:
+            return
+        try:
+            sent = await self._sending
+        finally:
+            self._sending = None
+        self._acknowledged.numbers.extend(sent.numbers)
+        self._acknowledged.entries.extend(sent.entries)
+        if sent.positions is not None:
+            # What onlookers see as done is in the figures.
+            await reader.publish_progress({at: position.next_offset for at, position in sent.positions.items()})
 
     def _unseen(self, blocks: Sequence[Block]) -> list[Block]:
         """Leave out what the store holds already: a reader may give a record twice around a rebalance."""
@@ -95,6 +196,3 @@ class Worker:
 
     def _next_offset(self, partition: Partition) -> int:
         return self._positions.get(partition, Position()).next_offset
-
-    def _progress(self) -> dict[Partition, int]:
-        return {partition: position.next_offset for partition, position in self._positions.items()}

@@ -69,6 +69,15 @@ def judge(frame: pl.DataFrame, rules: RuleSet) -> pl.Series:
     return frame.select(verdict=pl.sum_horizontal(bits))["verdict"]
 
 
+def refuses(frame: pl.DataFrame, rules: RuleSet) -> pl.Series:
+    """Return for every row whether `RuleSet.judge` would refuse it, without asking under which codes."""
+    scope = Scope(rules.kinds)
+    broken = [to_polars(rule.broken, scope) for rule in rules.rejecting]
+    if frame.is_empty() or not broken:
+        return pl.repeat(value=False, n=len(frame), eager=True).alias("refused")
+    return frame.select(refused=pl.any_horizontal(broken).fill_null(value=False))["refused"]
+
+
 def bounds(expression: ex.Expression, scope: Scope) -> Bounds:
     """Return between which values a whole number lies; None for an expression that is none."""
     match expression:

@@ -4,7 +4,7 @@ pyruhvro decodes a block to Arrow 20 times faster than rows are; polars judges i
 a few records, and `simpul_schemas.rows` is their referee: a record is refused only there, and under its code.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +16,11 @@ import pyruhvro
 
 from simpul_schemas.avro_types import plain_schema, read_schema
 from simpul_schemas.column_limits import compile_limits
-from simpul_schemas.column_rules import judge
+from simpul_schemas.column_rules import judge, refuses
 from simpul_schemas.errors import MalformedRecord
 from simpul_schemas.rows import MAX_BODY_BYTES, RowDecoder
 
-__all__ = ["ROW", "BlockDecoder", "Decoded", "conform", "judge"]
+__all__ = ["ROW", "BlockDecoder", "Decoded", "conform", "judge", "refuses"]
 
 #: Column that says which input record a decoded row came from.
 ROW = "_row"
@@ -43,15 +43,17 @@ class BlockDecoder:
     """Decodes blocks of bodies that were written with one schema.
 
     pyruhvro gets the schema in its plain form (`plain_schema`), so that whatever a registry holds, only types that it
-    carries reach it. Raises `UncarriedSchema` for a schema with others.
+    carries reach it. Raises `UncarriedSchema` for a schema with others. With `columns` only these are handed out, after
+    all have been decoded and checked.
     """
 
-    def __init__(self, schema: str) -> None:
+    def __init__(self, schema: str, columns: Collection[str] | None = None) -> None:
         self.root = read_schema(schema)
         self._plain = plain_schema(self.root)
         self._rows = RowDecoder(self.root)
         self._beyond_limits = compile_limits(self.root)
         self._arrow = pyruhvro.deserialize_array([], self._plain).schema.append(pa.field(ROW, pa.int64()))
+        self._wanted = [name for name in self._arrow.names if columns is None or name in columns or name == ROW]
 
     def decode(self, bodies: Sequence[bytes]) -> Decoded:
         """Decode every body that is a record of the schema; whole numbers and times come as 64 bits.
@@ -68,8 +70,9 @@ class BlockDecoder:
         else:
             doubtful.extend(range(len(bodies)))
         malformed: dict[int, str] = {}
-        good.extend(self._referee(bodies, doubtful, malformed))
-        frame = pl.from_arrow(pa.Table.from_batches(good, schema=self._arrow))
+        if doubtful:
+            good.extend(self._referee(bodies, doubtful, malformed))
+        frame = pl.from_arrow(pa.Table.from_batches(good, schema=self._arrow).select(self._wanted))
         assert isinstance(frame, pl.DataFrame)  # noqa: S101  # a table never becomes a series
         return Decoded(frame, malformed)
 
@@ -80,7 +83,7 @@ class BlockDecoder:
         tried = self._attempt(bodies)
         if tried is not None:
             batch, sound = tried
-            batch = batch.append_column(ROW, pa.array(range(start, start + len(bodies)), pa.int64()))
+            batch = batch.append_column(ROW, pa.array(np.arange(start, start + len(bodies))))
             if pc.all(sound).as_py():
                 good.append(batch)
             else:

@@ -7,6 +7,9 @@
     │   ├── UnknownEventType        an event type that the contract does not have
     │   ├── UnknownView             a view that the contract does not have
     │   ├── UnknownGitRef           a git ref that does not exist, or holds no schemas
+    │   ├── InvalidRoster           a roster file that cannot be used; carries every problem with its row and field
+    │   ├── InvalidPeriod           a text that is no period of the calendar
+    │   ├── InvalidRegion           a region code that the contract does not have
     │   └── SettingsError           a setting is unknown, missing or unreadable
     └── OutsideError                something outside failed; the same call may succeed later
         ├── BrokerUnavailable       no broker answers under the configured address
@@ -17,6 +20,8 @@ Every message is held in Indonesian and in English; `str()` shows both, Indonesi
 `simpul` command exits with: 1 findings, 2 usage, 3 cannot connect, 4 partial.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 
@@ -73,6 +78,52 @@ class UnknownView(CallerError):
 
 class UnknownGitRef(CallerError):
     """A git ref that does not exist, or holds no schemas."""
+
+
+@dataclass(frozen=True, slots=True)
+class RosterProblem:
+    """One thing that is wrong with a roster file, and how to mend it; row 1 is the line of column names."""
+
+    file: str
+    row: int
+    field: str
+    message_id: str
+    message_en: str
+
+
+class InvalidRoster(CallerError):
+    """A roster file that cannot be used; `problems` are all that were found, in the order of their rows."""
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, problems: Sequence[RosterProblem]) -> None:
+        first = problems[0]
+        where = f"{first.file}:{first.row}, {first.field}"
+        super().__init__(
+            f"Daftar pelapor salah di {len(problems)} tempat; pertama {where}: {first.message_id}",
+            f"The roster is wrong in {len(problems)} places; the first is {where}: {first.message_en}",
+        )
+        self.problems = tuple(problems)
+
+
+class InvalidPeriod(CallerError):
+    """A text that is no period of the calendar."""
+
+    def __init__(self, period: str) -> None:
+        examples = "2024-02-14, 2024-W07, 2024-02, 2024-Q1, 2024-C1, 2024-S1, 2024"
+        super().__init__(
+            f"'{period}' bukan periode; contoh: {examples}.", f"'{period}' is no period; examples: {examples}."
+        )
+
+
+class InvalidRegion(CallerError):
+    """A region code that the contract does not have."""
+
+    def __init__(self, region: str) -> None:
+        super().__init__(
+            f"Wilayah '{region}' tidak ada; cari kodenya dengan 'simpul regions resolve'.",
+            f"There is no region '{region}'; find its code by 'simpul regions resolve'.",
+        )
 
 
 class SettingsError(CallerError):

@@ -11,7 +11,7 @@ that "not inside the limits" finds it; doubles are only compared with constants 
 import operator
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeAlias
 
 #: A record as it is decoded: times as microseconds since the epoch, enums as their symbols, unknown as None.
@@ -248,6 +248,18 @@ class Items:
 
 def _wrap(operand: Operand) -> Expression:
     return operand if isinstance(operand, Expression) else Constant(operand)
+
+
+def fields_of(expression: Expression) -> frozenset[str]:
+    """Return the fields of an event that an expression looks at; of an array's items only the array."""
+    match expression:
+        case Field(name):
+            return frozenset({name})
+        case Aggregate(array):
+            return frozenset({array})
+    inner = (getattr(expression, field.name) for field in fields(expression))  # type: ignore[arg-type]  # every node is a dataclass
+    parts = (part for value in inner for part in (value if isinstance(value, tuple) else (value,)))
+    return frozenset[str]().union(*(fields_of(part) for part in parts if isinstance(part, Expression)))
 
 
 #: The operators that compute, rather than compare.

@@ -3,14 +3,15 @@
 The fold and every sink read events through this one door, so they accept and refuse the very same records.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import polars as pl
 
 from simpul_schemas.avro_types import UncarriedSchema, resolves
-from simpul_schemas.columns import ROW, BlockDecoder, conform, judge
+from simpul_schemas.columns import ROW, BlockDecoder, conform, judge, refuses
 from simpul_schemas.contract import EventType
 from simpul_schemas.errors import MalformedRecord, RegistryRefused
 from simpul_schemas.log import Block, Partition
@@ -23,13 +24,15 @@ from simpul_schemas.wire import HEADER_SIZE, schema_id_of
 BLOCK = "_block"
 #: Column: the offset a row came from.
 OFFSET = "_offset"
+_NO_IDS: Mapping[int, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
     """A record that does not count: where it lies, its original bytes, and why, the first code being its main one.
 
-    `appended_at` is when the broker took it, microseconds since the epoch; None where the finder does not know.
+    `event_id` is None where it could not be read; `appended_at` is when the broker took it, microseconds since the
+    epoch, None where the finder does not know.
     """
 
     partition: Partition
@@ -37,6 +40,7 @@ class Refused:
     key: bytes | None
     value: bytes | None
     codes: tuple[str, ...]
+    event_id: str | None = None
     appended_at: int | None = None
 
 
@@ -44,8 +48,9 @@ class Refused:
 class Intake:
     """What came of some blocks.
 
-    `frame` has the columns of the current schema, `BLOCK` and `OFFSET`, and a row for every record that was taken;
-    `refused` has all the others.
+    `frame` has the columns of the current schema (or those that were asked for), `BLOCK`, `OFFSET` and `columns.ROW`
+    (the record's number, counted through all blocks), and a row for every record that was taken, in the order of the
+    log; `refused` has all the others.
     """
 
     frame: pl.DataFrame
@@ -53,11 +58,15 @@ class Intake:
 
 
 class RecordIntake:
-    """Decodes the records of one Avro type, whichever version of its schema they were written with."""
+    """Decodes the records of one Avro type, whichever version of its schema they were written with.
 
-    def __init__(self, schema: str, registry: Registry) -> None:
+    With `columns` the others are decoded and checked like any, and then left out.
+    """
+
+    def __init__(self, schema: str, registry: Registry, columns: Collection[str] | None = None) -> None:
         self._registry = registry
-        current = BlockDecoder(schema)
+        self._columns = columns
+        current = BlockDecoder(schema, columns)
         self._root = current.root
         self._schema = current.decode([]).frame.schema
         self._decoders: dict[int, BlockDecoder | str] = {}
@@ -65,8 +74,8 @@ class RecordIntake:
     def take(self, blocks: Sequence[Block]) -> Intake:
         """Decode every record that can be; a registry that does not answer raises, so that nothing is skipped."""
         values = [value for block in blocks for value in block.values]
-        by_schema, codes = self._group(values)
-        frames = [pl.DataFrame(schema=self._schema)]
+        by_schema, codes = _group(values)
+        frames: list[pl.DataFrame] = []
         for schema_id, rows in by_schema.items():
             decoder = self._decoder(schema_id)
             if isinstance(decoder, str):
@@ -78,21 +87,8 @@ class RecordIntake:
             if len(rows) != len(values):
                 found = found.with_columns(pl.Series(ROW, rows, pl.Int64).gather(found[ROW]))
             frames.append(conform(found, self._schema))
-        frame = self._locate(pl.concat(frames), blocks)
+        frame = self._locate(pl.concat(frames) if frames else pl.DataFrame(schema=self._schema), blocks)
         return Intake(frame, list(refusals(blocks, {row: (code,) for row, code in codes.items()})))
-
-    def _group(self, values: Sequence[bytes | None]) -> tuple[dict[int, list[int]], dict[int, str]]:
-        """Sort rows by schema id; a row without a proper frame gets a code."""
-        rows: dict[int, list[int]] = {}
-        codes: dict[int, str] = {}
-        for row, value in enumerate(values):
-            try:
-                schema_id = schema_id_of(value)
-            except MalformedRecord as error:
-                codes[row] = error.code
-            else:
-                rows.setdefault(schema_id, []).append(row)
-        return rows, codes
 
     def _decoder(self, schema_id: int) -> BlockDecoder | str:
         """Return the decoder of a schema id, or the code under which all its records are refused."""
@@ -111,7 +107,7 @@ class RecordIntake:
                 return "record.schema_unknown"
             raise
         try:
-            decoder = BlockDecoder(schema)
+            decoder = BlockDecoder(schema, self._columns)
         except UncarriedSchema:
             return "record.schema_incompatible"
         if decoder.root.name != self._root.name:
@@ -123,16 +119,43 @@ class RecordIntake:
         sizes = [len(block.values) for block in blocks]
         block_of = pl.Series(BLOCK, np.repeat(np.arange(len(blocks), dtype=np.uint32), sizes))
         offset_of = pl.Series(OFFSET, np.concatenate([np.asarray(block.offsets, np.int64) for block in blocks]))
-        frame = frame.sort(ROW)  # the order of the log, whatever the order of decoding was
+        if not frame[ROW].is_sorted():
+            frame = frame.sort(ROW)  # the order of the log, whatever the order of decoding was
+        if len(frame) == len(offset_of):
+            return frame.with_columns(block_of, offset_of)
         return frame.with_columns(block_of.gather(frame[ROW]), offset_of.gather(frame[ROW]))
 
 
-class EventIntake:
-    """Decodes and judges the events of one type."""
+def _group(values: Sequence[bytes | None]) -> tuple[Mapping[int, Sequence[int]], dict[int, str]]:
+    """Sort rows by schema id; a row without a proper frame gets a code."""
+    if set(map(type, values)) == {bytes}:  # the rule, and quick to tell
+        heads = {value[:HEADER_SIZE] for value in values}  # type: ignore[index]  # all are bytes
+        longest = max(values, key=len)  # type: ignore[arg-type]  # all are bytes
+        if len(heads) == 1:
+            try:
+                return {schema_id_of(longest): range(len(values))}, {}
+            except MalformedRecord as error:
+                if error.code != "record.too_large":
+                    return {}, dict.fromkeys(range(len(values)), error.code)
+    rows: dict[int, list[int]] = {}
+    codes: dict[int, str] = {}
+    for row, value in enumerate(values):
+        try:
+            schema_id = schema_id_of(value)
+        except MalformedRecord as error:
+            codes[row] = error.code
+        else:
+            rows.setdefault(schema_id, []).append(row)
+    return rows, codes
 
-    def __init__(self, event_type: EventType, registry: Registry) -> None:
+
+class EventIntake:
+    """Decodes and judges the events of one type; `columns` as in `RecordIntake`, besides those that rules ask for."""
+
+    def __init__(self, event_type: EventType, registry: Registry, columns: Collection[str] | None = None) -> None:
         self._rules = event_type.rules
-        self._records = RecordIntake(event_type.schema, registry)
+        wanted = None if columns is None else {*columns, "event_id", *event_type.rules.asked}
+        self._records = RecordIntake(event_type.schema, registry, wanted)
 
     def take(self, blocks: Sequence[Block]) -> Intake:
         """Return the accepted events, and every other record with all the codes of its verdict."""
@@ -142,34 +165,30 @@ class EventIntake:
         appended = pl.Series(NOW, np.concatenate([np.asarray(block.timestamps, np.int64) for block in blocks]))
         provinces = pl.Series(PROVINCE, [province_of_topic(block.partition.topic) for block in blocks], pl.String)
         frame = frame.with_columns(appended.gather(rows), provinces.gather(frame[BLOCK]))
-        verdict = judge(frame, self._rules)
-        refused = (verdict & self._rules.reject_mask) != 0
+        refused = refuses(frame, self._rules)
         if not refused.any():
             return Intake(frame, decoded.refused)
-        codes = {
-            row: self._rules.codes(bits)
-            for row, bits in zip(rows.filter(refused).to_list(), verdict.filter(refused).to_list(), strict=True)
-        }
-        return Intake(frame.filter(~refused), [*decoded.refused, *refusals(blocks, codes)])
+        rejected = frame.filter(refused)
+        verdicts = judge(rejected, self._rules).to_list()
+        why = {row: self._rules.codes(bits) for row, bits in zip(rejected[ROW].to_list(), verdicts, strict=True)}
+        ids = dict(zip(rejected[ROW].to_list(), rejected["event_id"].to_list(), strict=True))
+        return Intake(frame.filter(~refused), [*decoded.refused, *refusals(blocks, why, ids)])
 
 
-def refusals(blocks: Sequence[Block], codes: dict[int, tuple[str, ...]]) -> list[Refused]:
+def refusals(
+    blocks: Sequence[Block], codes: Mapping[int, tuple[str, ...]], event_ids: Mapping[int, str] = _NO_IDS
+) -> list[Refused]:
     """Find the records behind row numbers that count through all blocks."""
     found: list[Refused] = []
+    rows = iter(sorted(codes))
+    row = next(rows, None)
     start = 0
     for block in blocks:
         end = start + len(block.values)
-        found.extend(
-            Refused(
-                block.partition,
-                block.offsets[row - start],
-                block.keys[row - start],
-                block.values[row - start],
-                why,
-                block.timestamps[row - start],
-            )
-            for row, why in codes.items()
-            if start <= row < end
-        )
+        while row is not None and row < end:
+            at = row - start
+            where = (block.partition, block.offsets[at], block.keys[at], block.values[at])
+            found.append(Refused(*where, codes[row], event_ids.get(row), block.timestamps[at]))
+            row = next(rows, None)
         start = end
     return found

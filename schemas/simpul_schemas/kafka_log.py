@@ -6,31 +6,27 @@ unpacked, and one answer of `read` by `READ_BYTES`, whatever number of records w
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain, groupby
+from operator import attrgetter
 
 import aiokafka
-import aiokafka.consumer.fetcher
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import KafkaError
-from aiokafka.record.memory_records import MemoryRecords
 
 from simpul_schemas.errors import BrokerUnavailable
+from simpul_schemas.fetched import Run, in_runs
 from simpul_schemas.log import Block, Outgoing, Partition, StartOffset
-from simpul_schemas.record_batches import UNREADABLE_HEADER, unpack_batches
-from simpul_schemas.wire import UnreadableBatch
 
 #: Bytes of keys and values in one answer of `read`; a single record may be larger. Decoding takes up to 22 bytes for
-#: each (lists full of empty items), which is less than 100 MiB, and 40,000 ordinary events fit in.
+#: each (lists full of empty items), which is less than 100 MiB, and 25,000 ordinary events fit in.
 READ_BYTES = 4 << 20
-_FETCH_BYTES = 64 << 20
-_PARTITION_FETCH_BYTES = 8 << 20
+_FETCH_BYTES = 32 << 20
+_PARTITION_FETCH_BYTES = 4 << 20
+#: Bytes of one batch that is sent.
+_SEND_BYTES = 512 << 10
 #: A dead worker's partitions are handed on after this; a live one says so three times in between.
 _SESSION_TIMEOUT_MS = 10_000
-
-
-# The one place where aiokafka turns what a fetch brought into batches. It unpacks without a limit, and offers no
-# setting or hook. The version is pinned; a test with a real broker notices if this stops having an effect.
-aiokafka.consumer.fetcher.MemoryRecords = lambda fetched: MemoryRecords(unpack_batches(fetched))
 
 
 def _unavailable(bootstrap_servers: str) -> BrokerUnavailable:
@@ -44,14 +40,6 @@ def _of(partition: aiokafka.TopicPartition) -> Partition:
     return Partition(partition.topic, partition.partition)
 
 
-def _value(record: aiokafka.ConsumerRecord) -> bytes | None:
-    value: bytes | None = record.value
-    headers = record.headers
-    if len(headers) == 1 and headers[0] == UNREADABLE_HEADER and value is not None:
-        return UnreadableBatch(value)
-    return value
-
-
 def cut(blocks: Sequence[Block], max_records: int, max_bytes: int) -> tuple[list[Block], list[Block]]:
     """Cut blocks behind so many records or bytes of keys and values, whichever comes first, but not before the first.
 
@@ -59,6 +47,12 @@ def cut(blocks: Sequence[Block], max_records: int, max_bytes: int) -> tuple[list
     """
     now: list[Block] = []
     for number, block in enumerate(blocks):
+        size = _size(block)
+        if len(block.values) <= max_records and size <= max_bytes:
+            max_records -= len(block.values)
+            max_bytes -= size
+            now.append(block)
+            continue
         for row, (key, value) in enumerate(zip(block.keys, block.values, strict=True)):
             max_records -= 1
             max_bytes -= len(key or b"") + len(value or b"")
@@ -69,6 +63,11 @@ def cut(blocks: Sequence[Block], max_records: int, max_bytes: int) -> tuple[list
     return now, []
 
 
+def _size(block: Block) -> int:
+    parts = chain(block.values, block.keys)
+    return sum(map(len, filter(None, parts)))
+
+
 def _part(block: Block, start: int, end: int) -> Block:
     return Block(
         block.partition,
@@ -77,6 +76,18 @@ def _part(block: Block, start: int, end: int) -> Block:
         block.offsets[start:end],
         block.timestamps[start:end],
     )
+
+
+def _joined(partition: Partition, runs: Sequence[Run]) -> Block:
+    """Make one block of runs that follow on each other."""
+    if len(runs) == 1:
+        (run,) = runs
+        return Block(partition, run.values, run.keys, run.offsets, run.timestamps)
+    values, keys, offsets, timestamps = (
+        [one for run in runs for one in getattr(run, name)] for name in ("values", "keys", "offsets", "timestamps")
+    )
+    whole = offsets[-1] - offsets[0] + 1 == len(offsets)
+    return Block(partition, values, keys, range(offsets[0], offsets[-1] + 1) if whole else offsets, timestamps)
 
 
 async def cluster_id(bootstrap_servers: str) -> str:
@@ -116,6 +127,7 @@ class _Reader:
             enable_auto_commit=False,
             fetch_max_bytes=_FETCH_BYTES,
             max_partition_fetch_bytes=_PARTITION_FETCH_BYTES,
+            key_deserializer=in_runs,
             **self._settings,
         )
         try:
@@ -144,21 +156,26 @@ class _Reader:
         return blocks
 
     async def _fetch(self, max_records: int, timeout_seconds: float) -> list[Block]:
+        """Take what was fetched, a run at a time, until it is enough; wait only for the first one."""
+        found: dict[Partition, list[Run]] = {}
+        wait, size = int(timeout_seconds * 1000), 0
         try:
-            fetched = await self._connected.getmany(timeout_ms=int(timeout_seconds * 1000), max_records=max_records)
+            while max_records > 0 and size < READ_BYTES:
+                fetched = await self._connected.getmany(timeout_ms=wait, max_records=1)
+                if not fetched:
+                    break
+                for partition, (run,) in fetched.items():
+                    found.setdefault(_of(partition), []).append(run)
+                    max_records -= len(run.values)
+                    size += sum(map(len, filter(None, run.values)))
+                wait = 0
         except KafkaError as error:
             raise _unavailable(self._bootstrap_servers) from error
-        return [
-            Block(
-                _of(partition),
-                [_value(record) for record in records],
-                [record.key for record in records],
-                [record.offset for record in records],
-                [record.timestamp * 1000 for record in records],
-            )
-            for partition, records in fetched.items()
-            if records
-        ]
+        return [_joined(partition, runs) for partition, runs in found.items()]
+
+    def assigned(self) -> frozenset[Partition]:
+        """See `simpul_schemas.log`."""
+        return frozenset(_of(partition) for partition in self._consumer.assignment()) if self._consumer else frozenset()
 
     async def end_offsets(self) -> Mapping[Partition, int]:
         """See `simpul_schemas.log`."""
@@ -271,6 +288,7 @@ class KafkaWriter:
             acks="all",
             enable_idempotence=True,
             linger_ms=5,
+            max_batch_size=_SEND_BYTES,
             max_request_size=2 << 20,
         )
         try:
@@ -293,11 +311,39 @@ class KafkaWriter:
         producer = self._producer
         assert producer is not None  # noqa: S101  # `start` sets it or raises
         try:
-            futures = [
-                await producer.send(record.topic, record.value, key=record.key, headers=list(record.headers))
-                for record in records
-            ]
+            futures: list[asyncio.Future[object]] = []
+            for topic, those in groupby(records, key=attrgetter("topic")):
+                futures.extend(await _append(producer, topic, list(those)))
             await asyncio.gather(*futures)
         except KafkaError as error:
             await self.stop()
             raise _unavailable(self._bootstrap_servers) from error
+
+
+async def _append(
+    producer: aiokafka.AIOKafkaProducer, topic: str, records: Sequence[Outgoing]
+) -> list[asyncio.Future[object]]:
+    """Hand records of one topic to the producer; whole batches where the topic has one partition."""
+    if len(records) == 1 or len(await producer.partitions_for(topic)) != 1:
+        return [
+            await producer.send(record.topic, record.value, key=record.key, headers=list(record.headers))
+            for record in records
+        ]
+    futures: list[asyncio.Future[object]] = []
+    batch, left = producer.create_batch(), iter(records)
+    record = next(left, None)
+    while record is not None:
+        _, key, value, headers = record
+        if batch.append(key=key, value=value, timestamp=None, headers=list(headers)) is not None:
+            record = next(left, None)
+            continue
+        if not batch.record_count():  # larger than a batch: it goes alone
+            futures.append(await producer.send(topic, value, key=key, headers=list(headers)))
+            record = next(left, None)
+        else:
+            futures.append(await producer.send_batch(batch, topic, partition=0))
+        batch = producer.create_batch()
+    if batch.record_count():
+        batch.close()
+        futures.append(await producer.send_batch(batch, topic, partition=0))
+    return futures

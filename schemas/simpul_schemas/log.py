@@ -48,8 +48,7 @@ class Block:
         return Block(self.partition, self.values[at:], self.keys[at:], self.offsets[at:], self.timestamps[at:])
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """A record to append: topic, key, value and headers; the partition follows from the key.
 
     Key and value are never both None: aiokafka sends no such record.
@@ -80,6 +79,9 @@ class LogReader(Protocol):
         A partition that is newly assigned is read from the offset that `StartOffset` gives for it. A partition that
         was taken away never appears in a later answer.
         """
+
+    def assigned(self) -> frozenset[Partition]:
+        """Return the partitions that this reader reads right now; none before `start`."""
 
     async def end_offsets(self) -> Mapping[Partition, int]:
         """Return for each assigned partition the offset that the next appended record will have."""

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 HASH_SIZE = 32
-_LEAF, _NODE = b"\x00", b"\x01"
+#: What is hashed before a record, and before two nodes, so that neither passes for the other.
+LEAF = b"\x00"
+_NODE = b"\x01"
 
 
 def leaf_hash(record: bytes) -> bytes:
     """Return the hash of a record as a leaf."""
-    return sha256(_LEAF + record).digest()
+    return sha256(LEAF + record).digest()
 
 
 def merkle_root(leaves: Sequence[bytes]) -> bytes:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property, reduce
 
-from simpul_schemas.expressions import Expression, Field, Row
+from simpul_schemas.expressions import Expression, Field, Row, fields_of
 from simpul_schemas.regions import load_regions
 from simpul_schemas.row_verdict import Verdict, compile_verdict
 
@@ -86,6 +86,16 @@ class RuleSet:
     def reject_mask(self) -> int:
         """The bits of all rules that refuse an event."""
         return sum(1 << bit for bit, rule in enumerate(self.rules) if rule.severity is Severity.REJECT)
+
+    @cached_property
+    def rejecting(self) -> tuple[Rule, ...]:
+        """The rules that refuse an event."""
+        return tuple(rule for rule in self.rules if rule.severity is Severity.REJECT)
+
+    @cached_property
+    def asked(self) -> frozenset[str]:
+        """The fields of an event that any rule looks at."""
+        return frozenset(name for rule in self.rules for name in fields_of(rule.broken))
 
     def judge(self, row: Row) -> int:
         """Return the bits of all rules that a record breaks; 0 for a clean one."""

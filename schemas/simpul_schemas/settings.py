@@ -43,6 +43,12 @@ class DatabaseSettings(_Section):
     url: str = ""
 
 
+class ReceiptSettings(_Section):
+    """Who signs receipts; empty means `keys/receipts.pem` in `data_dir`, made by the first worker that needs it."""
+
+    signing_key_file: Path | None = None
+
+
 class Settings(_Section):
     """All settings."""
 
@@ -50,6 +56,7 @@ class Settings(_Section):
     registry: RegistrySettings = RegistrySettings()
     database: DatabaseSettings = DatabaseSettings()
     gateway: GatewaySettings = GatewaySettings()
+    receipts: ReceiptSettings = ReceiptSettings()
     data_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("simpul", appauthor=False)))
     cache_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_cache_dir("simpul", appauthor=False)))
 

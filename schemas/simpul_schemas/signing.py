@@ -4,6 +4,7 @@ A key is known by its `kid`: 16 hexadecimal digits, the first of the SHA-256 of 
 keys holds one or more PEM blocks; keys that were retired stay in it, so that old receipts can still be proved.
 """
 
+import contextlib
 import os
 from collections.abc import Iterable
 from hashlib import sha256
@@ -21,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from simpul_schemas.errors import SettingsError
+from simpul_schemas.settings import Settings
 
 _END = b"-----END PUBLIC KEY-----"
 
@@ -86,6 +88,27 @@ def load_or_make_signer(path: Path) -> Ed25519Signer:
         finally:
             beside.unlink()
     return load_signer(path)
+
+
+def signer_from_settings(settings: Settings) -> Ed25519Signer:
+    """Return the signer of a worker's receipts; its public key is written beside the private one, in `*.pub.pem`."""
+    path = settings.receipts.signing_key_file
+    if path is None:
+        path = settings.data_dir / "keys" / "receipts.pem"
+        signer = load_or_make_signer(path)
+    else:
+        signer = load_signer(path)
+    public = path.with_suffix(".pub.pem")
+    if not public.exists():
+        with contextlib.suppress(OSError):  # a secret may lie in a folder that nobody may write to
+            _replace(public, signer.public_pem)
+    return signer
+
+
+def _replace(path: Path, content: bytes) -> None:
+    beside = path.with_name(f"{path.name}.{os.getpid()}")
+    beside.write_bytes(content)
+    beside.replace(path)
 
 
 def load_signer(path: Path) -> Ed25519Signer:

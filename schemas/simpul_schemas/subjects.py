@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from simpul_schemas import topics
 from simpul_schemas.alerts import ALERT_SCHEMA
 from simpul_schemas.contract import EVENT_TYPES
+from simpul_schemas.coverage import COVERAGE_SCHEMA
 from simpul_schemas.figures import VIEW_SPECS
 from simpul_schemas.receipts import RECEIPT_SCHEMA
 from simpul_schemas.regions import load_regions
-from simpul_schemas.used_fields import FIELDS_BY_VIEW, used_fields
+from simpul_schemas.restatement import RESTATEMENT_SCHEMA
+from simpul_schemas.roster import ROSTER_SCHEMA
+from simpul_schemas.used_fields import COMPLETENESS_FIELDS, FIELDS_BY_VIEW, used_fields
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,23 @@ def contract_schemas() -> list[ContractSchema]:
         frozenset({"kid", "signature", "statement", "leaves"}),
         personal_allowed=False,
     )
-    return [*events, *figures, receipts, alerts]
+    return [*events, *figures, receipts, alerts, *_completeness()]
+
+
+def _completeness() -> list[ContractSchema]:
+    """Return what belongs to no view: who is expected to report, who did, and what changed after a place was closed."""
+    restatements = tuple(topics.value_subject(topics.restatement_topic(view)) for view in VIEW_SPECS)
+    return [
+        ContractSchema("roster", ROSTER_SCHEMA, (topics.value_subject(topics.ROSTER_TOPIC),), personal_allowed=False),
+        ContractSchema(
+            "completeness",
+            COVERAGE_SCHEMA,
+            (topics.value_subject(topics.COVERAGE_TOPIC),),
+            personal_allowed=False,
+            made_of=("report", COMPLETENESS_FIELDS),
+        ),
+        ContractSchema("restatement", RESTATEMENT_SCHEMA, restatements, personal_allowed=False),
+    ]
 
 
 def schemas_by_subject() -> Mapping[str, str]:

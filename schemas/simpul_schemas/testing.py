@@ -127,6 +127,10 @@ class InMemoryReader:
             await asyncio.sleep(min(timeout_seconds, 0.001))
         return blocks
 
+    def assigned(self) -> frozenset[Partition]:
+        """See `simpul_schemas.log.LogReader`."""
+        return frozenset(self._positions)
+
     async def end_offsets(self) -> Mapping[Partition, int]:
         """See `simpul_schemas.log.LogReader`."""
         return {partition: self._log.end_offset(partition) for partition in self._positions}

@@ -8,6 +8,9 @@
 | `simpul.partial.<view>.v1` | group and input partition | compacted |
 | `simpul.view.<view>.v1` | group | compacted: what national consumers read |
 | `simpul.alert.v1` | alert id | compacted: early warnings, raised and cleared |
+| `simpul.view.completeness.v1` | event type and place | compacted: who was expected, and who reported |
+| `simpul.restatement.<view>.v1` | group | for ever: what changed in figures that were closed |
+| `simpul.roster.v1` | entry, or `tick` | for ever: who is expected to report, and the clock |
 
 All carry the broker's append time, so that an outbox which was offline for a month does not see its records deleted
 on arrival; event time lives in the payload.
@@ -22,6 +25,8 @@ _EVENT_TOPIC = re.compile(r"simpul\.(?P<province>\d{2})\.(?P<event_type>[a-z_]+)
 #: Early warnings of the whole nation: few, so one topic with one partition.
 ALERT_TOPIC = "simpul.alert.v1"
 _RESERVED = frozenset({"quarantine", "receipt"})
+ROSTER_TOPIC = "simpul.roster.v1"
+COVERAGE_TOPIC = "simpul.view.completeness.v1"
 _YEAR_MS = 365 * 24 * 3600 * 1000
 
 
@@ -57,6 +62,11 @@ def partial_topic(view: str) -> str:
 def view_topic(view: str) -> str:
     """Return the topic of a view's figures, which national consumers read."""
     return f"simpul.view.{view}.v1"
+
+
+def restatement_topic(view: str) -> str:
+    """Return the topic that says what changed in a view's figures after they were closed."""
+    return f"simpul.restatement.{view}.v1"
 
 
 def province_of_topic(topic: str) -> str | None:
@@ -116,6 +126,25 @@ def view_topic_spec(view: str) -> TopicSpec:
 def alert_topic_spec() -> TopicSpec:
     """Describe the topic of alerts, with the same wait as a partial topic."""
     return _compacted(ALERT_TOPIC)
+
+
+def roster_topic_spec() -> TopicSpec:
+    """Describe the roster's topic: one partition, so that all agree on the order, and never thinned out.
+
+    Its records are few, and completeness as of a day in the past, or computed anew, needs the entries of then and the
+    ticks of then, which compaction would take away.
+    """
+    return _spec(ROSTER_TOPIC, 1, cleanup_policy="delete", retention_ms="-1")
+
+
+def coverage_topic_spec() -> TopicSpec:
+    """Describe the completeness topic, with the same wait as a partial topic."""
+    return _compacted(COVERAGE_TOPIC)
+
+
+def restatement_topic_spec(view: str) -> TopicSpec:
+    """Describe a restatement topic: never deleted from."""
+    return _spec(restatement_topic(view), 1, cleanup_policy="delete", retention_ms="-1")
 
 
 def _compacted(name: str) -> TopicSpec:

@@ -15,8 +15,12 @@ FIELDS_BY_VIEW: Mapping[str, frozenset[str]] = MappingProxyType(
     {name: spec.fields for name, spec in VIEW_SPECS.items()}
 )
 
+#: Fields of reports that completeness is computed from.
+COMPLETENESS_FIELDS = frozenset({"unit", "period_kind", "period", "claims"})
+
 
 def used_fields(event_type: str) -> frozenset[str]:
     """Return the fields of an event type that must stay: the envelope, which the fold goes by, and what views use."""
     views = [name for name, view in VIEW_SPECS.items() if view.event_type == event_type]
-    return frozenset(Event.model_fields).union(*(FIELDS_BY_VIEW[name] for name in views))
+    completeness = COMPLETENESS_FIELDS if event_type == "report" else frozenset()
+    return frozenset(Event.model_fields).union(completeness, *(FIELDS_BY_VIEW[name] for name in views))

@@ -76,12 +76,14 @@ def test_what_was_sent_is_read_in_order_from_the_callers_own_offset(log: Make) -
         assert list(found[Partition(other, 0)].values) == [None]
         assert all(stamp > 1_600_000_000_000_000 for block in blocks for stamp in block.timestamps)
         assert dict(await reader.end_offsets()) == {Partition(one, 0): 5, Partition(other, 0): 1}
+        assert reader.assigned() == {Partition(one, 0), Partition(other, 0)}
         await reader.publish_progress({Partition(one, 0): 5, Partition(other, 0): 1})
         assert await reader.read(10, 0.05) == []
         await writer.send([Outgoing(one, b"k", b"later")])
         assert [list(block.values) for block in await read_until(reader, 1)] == [[b"later"]]
         await reader.stop()
         await reader.stop()
+        assert reader.assigned() == frozenset()
         await writer.stop()
         await writer.stop()
 

@@ -70,9 +70,11 @@ def test_pending_records_come_back_whole_and_in_order_until_they_are_settled(sto
             transaction.put_pending(records)
     (first, one), (second, two) = store.pending()
     assert (list(one), list(two)) == (RECORDS, RECORDS[:1])
-    store.settle([first])
+    with store.transaction() as transaction:
+        transaction.settle([first])
     assert [number for number, _ in store.pending()] == [second]
-    store.settle([second, 99])
+    with store.transaction() as transaction:
+        transaction.settle([second, 99])
     assert list(store.pending()) == []
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from simpul_processors import audit
 from simpul_processors.figure_stage import FigureStage
+from simpul_processors.fold import settle
 from simpul_processors.partial_stage import PartialStage
 from simpul_processors.stages import Stage
 from simpul_processors.testing import InMemoryStore
@@ -24,8 +25,10 @@ from simpul_schemas import rows
 from simpul_schemas.contract import event_type
 from simpul_schemas.figures import Named, ViewSpec
 from simpul_schemas.log import Outgoing, Partition
+from simpul_schemas.receipts import RECEIPT_SCHEMA
+from simpul_schemas.signing import new_signer
 from simpul_schemas.testing import InMemoryLog, InMemoryRegistry
-from simpul_schemas.topics import event_topic, partial_topic, value_subject, view_topic
+from simpul_schemas.topics import event_topic, partial_topic, receipt_topic, value_subject, view_topic
 from simpul_schemas.wire import frame, unframe
 
 
@@ -57,10 +60,11 @@ class Bus:
             schema_id = self.registry.register(value_subject(topic), kind.schema)
             value = frame(schema_id, rows.encode(kind.parsed_schema, nothing | event))
             self.log.append(Outgoing(topic, event["subject"].encode(), value))
+            self.registry.register(value_subject(receipt_topic(event["region"][:2])), RECEIPT_SCHEMA)
 
     def fold(self, batch: int) -> None:
         """Run both stages over all that there is, in batches of their own."""
-        self._run(PartialStage(self.view, self.registry), batch)
+        self._run(PartialStage(self.view, self.registry, new_signer()), batch)
         self._run(FigureStage(self.view.spec, self.registry), batch)
 
     def _run(self, stage: Stage, batch: int) -> None:
@@ -69,8 +73,12 @@ class Bus:
         while blocks := [block for at in reached if (block := self.log.read(at, reached[at], batch))]:
             with store.transaction() as transaction:
                 sent = stage.apply(transaction, blocks)
-            for record in sent:
+            with store.snapshot() as snapshot:
+                due = stage.due(snapshot)
+            for record in [*sent, *due.records]:
                 self.log.append(record)
+            with store.transaction() as transaction:
+                settle(transaction, due.entries)
             reached |= {block.partition: block.next_offset for block in blocks}
 
     def figures(self) -> dict[tuple[str, ...], dict[str, int]]:
@@ -88,9 +96,10 @@ class Bus:
         return {key: figure for key, figure in measured.items() if any(figure.values())}
 
     def refused(self) -> list[str]:
-        """The codes of all that went to quarantine."""
+        """The codes of all that was refused; a notice of two that share a revision refuses neither."""
         topics = [topic for topic in self.log.topics if topic.endswith(".quarantine.v1")]
-        return [str(dict(record.headers)["simpul_codes"]) for topic in topics for record, _ in self.log.topics[topic]]
+        codes = [dict(record.headers)["simpul_codes"] for topic in topics for record, _ in self.log.topics[topic]]
+        return [code.decode() for code in codes if code != b"subject.conflict"]
 
 
 def filled(view: View, expected: dict[tuple[str, ...], dict[str, int]]) -> dict[tuple[str, ...], dict[str, int]]:

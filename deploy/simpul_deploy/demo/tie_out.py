@@ -15,7 +15,7 @@ from psycopg import sql
 from simpul_processors import audit
 from simpul_processors.audit import Check, Survey
 from simpul_processors.lmdb_store import peek_positions
-from simpul_processors.partial_stage import PartialStage
+from simpul_processors.partial_stage import input_topics
 from simpul_processors.views import VIEWS
 from simpul_producers.outbox import State
 from simpul_producers.sqlite_outbox import SqliteOutbox
@@ -109,7 +109,7 @@ class TieOut:
 def tie_out(connection: Connection, imported: Imported) -> TieOut:
     """Read the log once more and ask outbox, stores, view topic and database."""
     spec = VIEW.spec
-    topics = PartialStage(VIEW, connection.registry).topics
+    topics = input_topics(VIEW.spec)
     survey = audit.survey(VIEW, connection.registry, _read(connection, topics))
     published = audit.newest_figures(spec, connection.registry, _read(connection, [view_topic(spec.name)]))
     stored, figures = _tables(connection.settings.database.url, spec)

@@ -14,22 +14,28 @@ from simpul_schemas.figures.prevention import PREVENTION
 from simpul_schemas.figures.report import REPORT
 from simpul_schemas.figures.spec import (
     DIMENSION_CHARACTERS,
+    FIGURE_COVERAGE,
     FIGURE_HEAD,
     FROM_DAYS,
+    MISSING_AT_MOST,
     NOT_STATED,
     PARTIAL_HEAD,
+    Coverage,
     Named,
     ViewSpec,
 )
 
 __all__ = [
     "DIMENSION_CHARACTERS",
+    "FIGURE_COVERAGE",
     "FIGURE_HEAD",
     "FROM_DAYS",
+    "MISSING_AT_MOST",
     "NOT_STATED",
     "PARTIAL_HEAD",
     "PARTICIPATION",
     "VIEW_SPECS",
+    "Coverage",
     "Named",
     "ViewSpec",
     "view_spec",

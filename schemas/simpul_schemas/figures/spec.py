@@ -6,8 +6,9 @@ the reader.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import cached_property
 from types import MappingProxyType
 
@@ -18,12 +19,24 @@ from simpul_schemas.regions import NATION, Level
 #: Order of the columns before the dimensions of a view.
 PARTIAL_HEAD = ("region", "period_kind", "period", "origin", "revision")
 FIGURE_HEAD = ("level", "region", "period_kind", "period", "revision")
+#: What every figure says of its coverage, behind its measures; `as_of` follows.
+FIGURE_COVERAGE = ("expected", "reported", "on_time", "late", "coverage", "missing")
+#: Names that a figure lists at most.
+MISSING_AT_MOST = 20
 #: Value of a dimension that the event does not state.
 NOT_STATED = "-"
 #: Characters of a dimension at most: free text is cut, as it becomes a part of keys.
 DIMENSION_CHARACTERS = 100
 #: Periods of a figure that begins as that of a day.
 FROM_DAYS = (PeriodKind.DAY, PeriodKind.WEEK, PeriodKind.MONTH, PeriodKind.CATURWULAN, PeriodKind.YEAR)
+
+
+class Coverage(StrEnum):
+    """What is known of the reports behind a figure."""
+
+    NONE = "NONE"
+    OPEN = "OPEN"
+    CLOSED = "CLOSED"
 
 
 @dataclass(frozen=True)
@@ -96,17 +109,25 @@ class ViewSpec:
             *_period_fields("Cut in the zone of the province."),
             _field(
                 "revision",
-                "Posisi pada topik angka sebagian. Position in the partial topic: the figure holds all records before.",
+                "Urutan perubahan. Higher is newer, per figure; only to be compared. Sum of the input positions of all "
+                "that is in it, and the revision of its coverage.",
                 "long",
             ),
         ]
-        return self._schema("Figure", head, None)
+        return self._schema("Figure", head, None, _COVERAGE_FIELDS)
 
-    def _schema(self, suffix: str, head: list[dict[str, object]], unfolds: str | None) -> str:
+    def _schema(
+        self,
+        suffix: str,
+        head: list[dict[str, object]],
+        unfolds: str | None,
+        tail: Sequence[dict[str, object]] = (),
+    ) -> str:
         fields = [
             *head,
             *(_field(one.name, _LISTED if one.name == unfolds else one.doc) for one in self.dimensions),
             *(_field(measure.name, measure.doc, "long") for measure in self.measures),
+            *tail,
         ]
         name = "".join(word.capitalize() for word in self.name.split("_")) + suffix
         return json.dumps(
@@ -137,3 +158,35 @@ def _period_fields(doc: str) -> list[dict[str, object]]:
 
 def _field(name: str, doc: str, kind: object = "string") -> dict[str, object]:
     return {"name": name, "type": kind, "doc": doc}
+
+
+def _or_null(name: str, doc: str) -> dict[str, object]:
+    return _field(name, f"{doc} Null where no roster knows the place.", ["null", "long"]) | {"default": None}
+
+
+_COVERAGE_FIELDS = (
+    _or_null("expected", "Laporan yang ditunggu. Reports of units that were expected here."),
+    _or_null("reported", "Laporan yang masuk. Those of them that came, in time or late."),
+    _or_null("on_time", "Tepat waktu. Those that came within the days allowed."),
+    _or_null("late", "Terlambat. Those that came after that."),
+    _field(
+        "coverage",
+        "Keadaan laporan. NONE where no roster knows the place, OPEN while reports may come in time, CLOSED when the "
+        "days allowed of all of them have passed.",
+        {"type": "enum", "name": "FigureCoverage", "symbols": [state.value for state in Coverage], "default": "NONE"},
+    )
+    | {"default": Coverage.NONE.value},
+    _field(
+        "missing",
+        f"Yang belum melapor. Names of units that have not reported, at most {MISSING_AT_MOST}; how many there are is "
+        "expected less reported.",
+        {"type": "array", "items": "string"},
+    )
+    | {"default": []},
+    _field(
+        "as_of",
+        "Per waktu. Broker's time of the newest record counted when this was published, microseconds, UTC.",
+        {"type": "long", "logicalType": "timestamp-micros"},
+    )
+    | {"default": 0},
+)

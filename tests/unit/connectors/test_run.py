@@ -16,7 +16,7 @@ from simpul_connectors.sinks.target import Position
 from simpul_connectors.testing import InMemoryDatabase, InMemoryTarget
 from simpul_schemas.contract import EVENT_TYPES
 from simpul_schemas.errors import OutsideError, RegistryUnavailable
-from simpul_schemas.figures import PARTICIPATION
+from simpul_schemas.figures import FIGURE_COVERAGE, PARTICIPATION
 from simpul_schemas.log import Outgoing, Partition
 from simpul_schemas.rows import encode
 from simpul_schemas.testing import InMemoryLog, InMemoryReader, InMemoryRegistry
@@ -67,7 +67,8 @@ class Bus:
     def publish_figure(self, **figure: object) -> None:
         schema = PARTICIPATION.figure_schema
         named = {"level": "province", "region": "73", "period_kind": "NONE", "period": "-", "election": "pilgub"}
-        record = {"revision": 0} | dict.fromkeys(PARTICIPATION.measure_names, 0) | named | figure
+        nothing = dict.fromkeys(FIGURE_COVERAGE) | {"coverage": "NONE", "missing": [], "as_of": 0}
+        record = {"revision": 0} | dict.fromkeys(PARTICIPATION.measure_names, 0) | nothing | named | figure
         body = encode(fastavro.parse_schema(json.loads(schema)), record)
         self.log.append(
             Outgoing("simpul.view.participation.v1", b"k", frame(self.registry.register("figures", schema), body))

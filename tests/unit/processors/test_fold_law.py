@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,12 +20,16 @@ from simpul_schemas import rows
 from simpul_schemas.contract import event_type
 from simpul_schemas.errors import BrokerUnavailable
 from simpul_schemas.figures import PARTICIPATION
-from simpul_schemas.log import Outgoing
+from simpul_schemas.log import Outgoing, Partition
+from simpul_schemas.receipts import RECEIPT_SCHEMA, Fate, Receipt, read_receipt
+from simpul_schemas.signing import KeyRing, new_signer
 from simpul_schemas.testing import InMemoryLog, InMemoryReader, InMemoryRegistry, InMemoryWriter
-from simpul_schemas.topics import event_topic, partial_topic, value_subject, view_topic
+from simpul_schemas.topics import event_topic, partial_topic, receipt_topic, value_subject, view_topic
 from simpul_schemas.wire import frame, unframe
 
 TYPE = event_type("participation")
+SIGNER = new_signer()
+RING = KeyRing([load_pem_public_key(SIGNER.public_pem)])
 DISTRICTS = ("17.01.01", "17.01.02", "17.02.07", "75.01.01")
 
 
@@ -106,6 +111,8 @@ def a_registry() -> InMemoryRegistry:
         registry.register(value_subject(event_topic(province, "participation")), TYPE.schema)
     registry.register(value_subject(partial_topic("participation")), PARTICIPATION.partial_schema)
     registry.register(value_subject(view_topic("participation")), PARTICIPATION.figure_schema)
+    for province in ("17", "75"):
+        registry.register(value_subject(receipt_topic(province)), RECEIPT_SCHEMA)
     return registry
 
 
@@ -129,7 +136,7 @@ async def fold_all(log: InMemoryLog, registry: InMemoryRegistry, batch: int, cra
 
     stores = []
     for make in (
-        lambda: PartialStage(VIEWS["participation"], registry),
+        lambda: PartialStage(VIEWS["participation"], registry, SIGNER),
         lambda: FigureStage(PARTICIPATION, registry),
     ):
         store = InMemoryStore()
@@ -139,7 +146,7 @@ async def fold_all(log: InMemoryLog, registry: InMemoryRegistry, batch: int, cra
             reader = InMemoryReader(log, make().topics, worker.start_offset)
             await reader.start()
             try:
-                await worker._send_pending()
+                await worker.send_left_over()
                 while await worker.step(reader):
                     pass
                 break
@@ -215,6 +222,120 @@ def test_a_record_of_another_province_goes_to_quarantine_with_its_bytes_and_is_n
         None: b"record.empty",
     }
     assert all(record.key is not None for record in quarantined)
+
+
+def receipts(log: InMemoryLog, province: str) -> list[Receipt]:
+    return [read_receipt(unframe(record.value)[1]) for record, _ in log.topics[receipt_topic(province)]]
+
+
+def fates(log: InMemoryLog, province: str) -> dict[int, tuple[Fate, tuple[str, ...]]]:
+    """What the receipts say of each offset; several of one offset must agree."""
+    found: dict[int, tuple[Fate, tuple[str, ...]]] = {}
+    for receipt in receipts(log, province):
+        assert receipt.genuine(RING)
+        statement = receipt.statement
+        for offset in range(statement.first_offset, statement.next_offset):
+            fate = statement.fate(offset)
+            assert fate is not None
+            assert found.setdefault(offset, fate) == fate
+    return found
+
+
+def plain_fates(
+    published: Sequence[dict[str, Any] | None], province: str
+) -> tuple[dict[int, tuple[Fate, tuple[str, ...]]], set[int]]:
+    """Fates and conflicts by one loop over a province's records in the order of the log; None stands for garbage."""
+    newest: dict[str, dict[str, Any]] = {}
+    found: dict[int, tuple[Fate, tuple[str, ...]]] = {}
+    conflicts: set[int] = set()
+    for offset, event in enumerate(published):
+        if event is None:
+            found[offset] = (Fate.REFUSED, ("record.magic_byte_wrong",))
+            continue
+        old = newest.get(event["subject"])
+        if old is not None and old["revision"] == event["revision"] and old != event:
+            conflicts.add(offset)
+        if old is not None and (old["revision"], old["event_id"]) >= (event["revision"], event["event_id"]):
+            found[offset] = (Fate.SUPERSEDED, ())
+        else:
+            found[offset] = (Fate.ACCEPTED, ())
+            newest[event["subject"]] = event
+    return found, conflicts
+
+
+def conflict_notices(log: InMemoryLog) -> set[int]:
+    headers = [dict(record.headers) for record, _ in log.topics["simpul.17.quarantine.v1"]]
+    return {int(each["simpul_origin_offset"]) for each in headers if each["simpul_codes"] == b"subject.conflict"}
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.lists(st.none() | events, max_size=40), st.integers(1, 9), st.lists(st.integers(0, 12), max_size=3))
+def test_the_fate_of_a_record_is_the_same_for_any_cuts_crashes_and_rebuilds(
+    drawn: list[dict[str, Any] | None], batch: int, crashes: list[int]
+) -> None:
+    published = [event for event in drawn if event is None or event["region"].startswith("17")]
+    log, registry = InMemoryLog(), a_registry()
+    topic = event_topic("17", "participation")
+    for event in published:
+        if event is None:
+            log.append(Outgoing(topic, b"x", b"\x01garbage"))
+        else:
+            append(log, registry, event)
+    expected_fates, conflicts = plain_fates(published, "17")
+    for size in (batch, 50):  # the second is a rebuild, beside what the first has told
+        store = asyncio.run(fold_all(log, registry, size, crashes))[0]
+        assert fates(log, "17") == expected_fates
+        assert conflict_notices(log) == conflicts
+        assert sum(position.superseded for position in store.positions().values()) == sum(
+            event is not None for event in published
+        ) - len({event["subject"] for event in published if event is not None})
+
+
+def test_a_receipt_proves_each_accepted_record_and_none_that_was_changed() -> None:
+    log, registry = InMemoryLog(), a_registry()
+    for number in range(5):
+        append(log, registry, an_event(f"tps:17:{number}", 1, number, "17.01.01", registered=number))
+    asyncio.run(fold_all(log, registry, 100))
+    (receipt,) = receipts(log, "17")
+    assert (receipt.statement.records, receipt.statement.accepted) == (5, 5)
+    assert Partition(receipt.statement.topic, receipt.statement.partition) == Partition(
+        event_topic("17", "participation"), 0
+    )
+    for record, _ in log.topics[event_topic("17", "participation")]:
+        value = record.value
+        assert value is not None
+        proof = receipt.prove(value)
+        assert proof is not None
+        assert proof.holds(RING)
+        assert receipt.prove(value[:-1] + bytes([value[-1] ^ 1])) is None
+
+
+def test_a_batch_longer_than_a_receipt_gives_several_that_follow_on_each_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("simpul_processors.fates.MAX_RECORDS", 3)
+    log, registry = InMemoryLog(), a_registry()
+    for number in range(8):
+        append(log, registry, an_event(f"tps:17:{number}", 1, number, "17.01.01"))
+    asyncio.run(fold_all(log, registry, 100))
+    stretches = [(one.statement.first_offset, one.statement.next_offset) for one in receipts(log, "17")]
+    assert stretches == [(0, 3), (3, 6), (6, 8)]
+    assert all(one.genuine(RING) for one in receipts(log, "17"))
+
+
+def test_an_older_partial_figure_behind_a_newer_one_is_healed_and_changes_no_figure() -> None:
+    log, registry = InMemoryLog(), a_registry()
+    append(log, registry, an_event("tps:17:1", 1, 1, "17.01.01", registered=10))
+    asyncio.run(fold_all(log, registry, 10))
+    stale = log.topics[partial_topic("participation")][-1][0]
+    append(log, registry, an_event("tps:17:2", 1, 2, "17.01.01", registered=5))
+    newest = asyncio.run(fold_all(log, registry, 10)) and log.topics[partial_topic("participation")][-1][0]
+    before = published_figures(log)
+    log.append(stale)  # a worker that was frozen between the two wakes up
+    asyncio.run(fold_all(log, registry, 10))
+    assert published_figures(log) == before
+    # What compaction keeps is the last of a key.
+    assert log.topics[partial_topic("participation")][-1][0] == newest
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Benches against peers: `make bench`, a part by `make bench ARGS="fold"`."""
