@@ -13,7 +13,7 @@ import polars as pl
 from simpul_processors.store import Position
 from simpul_processors.view import View, unfold
 from simpul_schemas.contract import event_type
-from simpul_schemas.figures import ViewSpec
+from simpul_schemas.figures import FIGURE_COVERAGE, ViewSpec
 from simpul_schemas.intake import EventIntake, RecordIntake
 from simpul_schemas.log import Block, LogReader, Partition
 from simpul_schemas.periods import containing
@@ -143,6 +143,16 @@ def newest_figures(spec: ViewSpec, registry: Registry, blocks: Sequence[Block]) 
         )
     newest = taken.frame.sort("revision").unique(figure_keys(spec), keep="last")
     return without_nothing(spec, newest)
+
+
+def newest_with_coverage(spec: ViewSpec, registry: Registry, blocks: Sequence[Block]) -> pl.DataFrame:
+    """Return the newest figure of each group as readers get it, with its coverage; in one order."""
+    if not blocks:
+        return newest_figures(spec, registry, blocks)
+    taken = RecordIntake(spec.figure_schema, registry).take(blocks).frame
+    newest = taken.sort("revision").unique(figure_keys(spec), keep="last")
+    names = [*figure_keys(spec), *spec.measure_names, *FIGURE_COVERAGE, "as_of"]
+    return newest.select(names).sort(figure_keys(spec))
 
 
 def figure_keys(spec: ViewSpec) -> list[str]:

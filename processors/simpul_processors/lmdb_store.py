@@ -105,16 +105,28 @@ class LmdbStore:
 
 def peek_positions(folder: Path) -> Mapping[Partition, Position]:
     """Return the positions in a store that a worker may hold right now; nothing where there is no store yet."""
+    return peek(folder, ())[0]
+
+
+def peek(
+    folder: Path, spaces: Iterable[Space]
+) -> tuple[Mapping[Partition, Position], Mapping[Space, Mapping[bytes, bytes]]]:
+    """Return positions and items of a store that a worker may hold right now, as they were at one moment."""
     data = folder / "data"
+    wanted = list(spaces)
     if not (data / "data.mdb").exists():
-        return {}
+        return {}, {space: {} for space in wanted}
     try:
         with lmdb.open(str(data), readonly=True, max_dbs=8) as env:
-            database = env.open_db(_POSITIONS, create=False)
-            with env.begin(db=database) as inner:
-                return {_unpack_partition(key): Position(*_POSITION.unpack(value)) for key, value in inner.cursor()}
+            positions = env.open_db(_POSITIONS, create=False)
+            opened = {space: env.open_db(space.value.encode(), create=False) for space in wanted}
+            with env.begin() as inner:
+                return (
+                    {_unpack_partition(key): Position(*_POSITION.unpack(at)) for key, at in inner.cursor(positions)},
+                    {space: dict(inner.cursor(database)) for space, database in opened.items()},
+                )
     except lmdb.NotFoundError:
-        return {}
+        return {}, {space: {} for space in wanted}
 
 
 class _LmdbTransaction:

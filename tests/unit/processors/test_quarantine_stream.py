@@ -15,8 +15,10 @@ from simpul_schemas.contract import event_type
 from simpul_schemas.figures import VIEW_SPECS
 from simpul_schemas.log import Outgoing, Partition
 from simpul_schemas.quarantine import Refusal, parse
+from simpul_schemas.receipts import RECEIPT_SCHEMA
+from simpul_schemas.signing import new_signer
 from simpul_schemas.testing import InMemoryReader, InMemoryWriter
-from simpul_schemas.topics import partial_topic, value_subject
+from simpul_schemas.topics import partial_topic, receipt_topic, value_subject
 from simpul_schemas.wire import frame
 
 TOPIC = "simpul.53.incident.v1"
@@ -45,6 +47,7 @@ def test_a_batch_with_one_bad_event_goes_through_in_one_step_and_only_that_one_g
 ) -> None:
     spec = VIEW_SPECS["incident"]
     bus.registry.register(value_subject(partial_topic("incident")), spec.partial_schema)
+    bus.registry.register(value_subject(receipt_topic("53")), RECEIPT_SCHEMA)
     schema_id = bus.registry.lookup(value_subject(TOPIC), KIND.schema)
     for number in range(RECORDS):
         good = incident(subject=f"s{number}", event_id=f"018e0000-0000-7000-8000-{number:012x}")
@@ -53,9 +56,8 @@ def test_a_batch_with_one_bad_event_goes_through_in_one_step_and_only_that_one_g
 
     async def use() -> None:
         store = InMemoryStore()
-        worker = Worker(
-            PartialStage(VIEWS["incident"], bus.registry), store, InMemoryWriter(bus.log), Limits(poll_seconds=0)
-        )
+        stage = PartialStage(VIEWS["incident"], bus.registry, new_signer())
+        worker = Worker(stage, store, InMemoryWriter(bus.log), Limits(poll_seconds=0))
         reader = InMemoryReader(bus.log, [TOPIC], worker.start_offset)
         await reader.start()
         assert await worker.step(reader) == RECORDS
