@@ -12,7 +12,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,8 @@ class WorkerSettings:
     registry: Registry
     stores: Path
     limits: Limits
+    #: What a Kafka client needs besides the addresses: see `connection.client_options`.
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 def build_app(settings: WorkerSettings) -> Any:  # noqa: ANN401  # faust ships no types
@@ -114,18 +116,24 @@ class _Host:
 
     async def _open_and_run(self) -> None:
         # The offsets in a store are of one cluster's log; another cluster is another log.
-        cluster = await cluster_id(self._settings.bootstrap_servers)
+        cluster = await cluster_id(self._settings.bootstrap_servers, **self._settings.options)
         fingerprint = json.dumps([LAYOUT, cluster, self._stage.name, self._stage.declaration])
         store = LmdbStore(self._settings.stores / self._stage.name, fingerprint)
         try:
-            writer = KafkaWriter(self._settings.bootstrap_servers)
+            writer = KafkaWriter(self._settings.bootstrap_servers, **self._settings.options)
             await self._run_once(Worker(self._stage, store, writer, self._settings.limits))
         finally:
             store.close()
 
     async def _run_once(self, worker: Worker) -> None:
         group = consumer_group(self._stage.name)
-        reader = GroupReader(self._settings.bootstrap_servers, group, self._stage.topics, worker.start_offset)
+        reader = GroupReader(
+            self._settings.bootstrap_servers,
+            group,
+            self._stage.topics,
+            worker.start_offset,
+            **self._settings.options,
+        )
         await reader.start()
         self._moved_at = time.monotonic()
         watch = asyncio.create_task(self._watch(reader, worker))

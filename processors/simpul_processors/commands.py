@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from simpul_schemas.connection import connect_from_settings
+from simpul_schemas.connection import client_options, connect_from_settings
 
 
 def worker(
@@ -30,5 +30,11 @@ def worker(
     connection = connect_from_settings()
     claim = claim_folder(connection.settings.data_dir / "workers", name)
     run_worker(
-        WorkerSettings(connection.bootstrap_servers, connection.registry, claim.folder, Limits(max_records=max_records))
+        WorkerSettings(
+            connection.bootstrap_servers,
+            connection.registry,
+            claim.folder,
+            Limits(max_records=max_records),
+            client_options(connection.settings.kafka),
+        )
     )

@@ -79,9 +79,9 @@ def _part(block: Block, start: int, end: int) -> Block:
     )
 
 
-async def cluster_id(bootstrap_servers: str) -> str:
+async def cluster_id(bootstrap_servers: str, **options: object) -> str:
     """Return the id of the cluster behind an address, by which a store knows whether its offsets are of this log."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, **options)
     try:
         await admin.start()
         return str((await admin.describe_cluster())["cluster_id"])
@@ -175,7 +175,9 @@ class _Reader:
 class GroupReader(_Reader):
     """Shares topics with the other members of a consumer group; Kafka says who reads which partition."""
 
-    def __init__(self, bootstrap_servers: str, group: str, topics: Iterable[str], start_offset: StartOffset) -> None:
+    def __init__(
+        self, bootstrap_servers: str, group: str, topics: Iterable[str], start_offset: StartOffset, **options: object
+    ) -> None:
         super().__init__(
             bootstrap_servers,
             start_offset,
@@ -184,6 +186,7 @@ class GroupReader(_Reader):
             heartbeat_interval_ms=_SESSION_TIMEOUT_MS // 4,
             # A partition that moves is read anew by whoever gets it, so as few as possible move.
             partition_assignment_strategy=[StickyPartitionAssignor],
+            **options,
         )
         self._topics = list(topics)
 
@@ -233,8 +236,10 @@ class _SeekOnAssignment(aiokafka.ConsumerRebalanceListener):  # type: ignore[mis
 class AssignedReader(_Reader):
     """Reads every partition of the given topics, alone."""
 
-    def __init__(self, bootstrap_servers: str, topics: Iterable[str], start_offset: StartOffset) -> None:
-        super().__init__(bootstrap_servers, start_offset)
+    def __init__(
+        self, bootstrap_servers: str, topics: Iterable[str], start_offset: StartOffset, **options: object
+    ) -> None:
+        super().__init__(bootstrap_servers, start_offset, **options)
         self._topics = list(topics)
 
     async def start(self) -> None:
@@ -260,8 +265,9 @@ class KafkaWriter:
     After any failed send the producer is made anew, because aiokafka's refuses all later records of that partition.
     """
 
-    def __init__(self, bootstrap_servers: str) -> None:
+    def __init__(self, bootstrap_servers: str, **options: object) -> None:
         self._bootstrap_servers = bootstrap_servers
+        self._options = options
         self._producer: aiokafka.AIOKafkaProducer | None = None
 
     async def start(self) -> None:
@@ -272,6 +278,7 @@ class KafkaWriter:
             enable_idempotence=True,
             linger_ms=5,
             max_request_size=2 << 20,
+            **self._options,
         )
         try:
             await producer.start()

@@ -15,6 +15,13 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from simpul_schemas.errors import SettingsError
+from simpul_schemas.link_settings import (
+    KafkaSettings,
+    OutboxSettings,
+    PublisherSettings,
+    ReceiptsSettings,
+    RegistrySettings,
+)
 
 PREFIX = "SIMPUL__"
 CONFIG_VARIABLE = "SIMPUL_CONFIG"
@@ -22,18 +29,6 @@ CONFIG_VARIABLE = "SIMPUL_CONFIG"
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class KafkaSettings(_Section):
-    """How to reach the broker; empty means the local stack, where one runs."""
-
-    bootstrap_servers: str = ""
-
-
-class RegistrySettings(_Section):
-    """How to reach the schema registry: base URL up to where `/subjects` begins; empty means the local stack."""
-
-    url: str = ""
 
 
 class DatabaseSettings(_Section):
@@ -48,6 +43,9 @@ class Settings(_Section):
     kafka: KafkaSettings = KafkaSettings()
     registry: RegistrySettings = RegistrySettings()
     database: DatabaseSettings = DatabaseSettings()
+    receipts: ReceiptsSettings = ReceiptsSettings()
+    outbox: OutboxSettings = OutboxSettings()
+    publisher: PublisherSettings = PublisherSettings()
     data_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("simpul", appauthor=False)))
     cache_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_cache_dir("simpul", appauthor=False)))
 
