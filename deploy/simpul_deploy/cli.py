@@ -16,6 +16,8 @@ from simpul_deploy.errors import guarded
 from simpul_deploy.local import commands as local
 from simpul_processors import commands as processors
 from simpul_producers import commands as producers
+from simpul_producers import connect as connecting
+from simpul_producers import receipts_commands
 from simpul_schemas import regions_commands, schemas_commands
 from simpul_schemas.catalogue import catalogue_commands
 from simpul_schemas.settings import load_settings
@@ -33,6 +35,7 @@ app = typer.Typer(
 sink = typer.Typer(no_args_is_help=True, help="Basis data kementerian. / Ministry databases.")
 schemas = typer.Typer(no_args_is_help=True, help="Kontrak: skema dan aturan. / The contract: schemas and rules.")
 regions = typer.Typer(no_args_is_help=True, help="Wilayah. / Regions.")
+receipts = typer.Typer(no_args_is_help=True, help="Tanda terima. / Receipts.")
 outbox = typer.Typer(no_args_is_help=True, help="Kotak keluar. / The outbox.")
 
 app.command("up")(guarded(local.up))
@@ -40,8 +43,12 @@ app.command("down")(guarded(local.down))
 app.command("status")(guarded(local.status))
 app.command("demo")(guarded(demo.demo))
 app.command("import")(guarded(producers.import_))
+app.command("connect")(guarded(connecting.connect))
 app.command("worker")(guarded(processors.worker))
 outbox.command("status")(guarded(producers.outbox_status))
+receipts.command("list")(guarded(receipts_commands.receipts_list))
+receipts.command("verify")(guarded(receipts_commands.receipts_verify))
+receipts.command("prove")(guarded(receipts_commands.receipts_prove))
 sink.command("run")(guarded(connectors.run))
 sink.command("status")(guarded(connectors.status))
 schemas.command("check")(guarded(schemas_commands.check))
@@ -52,6 +59,7 @@ regions.command("list")(guarded(regions_commands.regions_list))
 app.add_typer(schemas, name="schemas")
 app.add_typer(regions, name="regions")
 app.add_typer(outbox, name="outbox")
+app.add_typer(receipts, name="receipts")
 app.add_typer(sink, name="sink")
 
 

@@ -170,6 +170,12 @@ CAUSES: Mapping[str, tuple[str, str, str, str]] = MappingProxyType(
             "periksa alamat dan port; mungkin itu server web",
             "check address and port; this may be a web server",
         ),
+        "kafka.wants_tls": (
+            "{where} menuntut TLS",
+            "{where} wants TLS",
+            "isi kafka.security: SASL_SSL (atau SSL)",
+            "set kafka.security: SASL_SSL (or SSL)",
+        ),
         "kafka.closed": (
             "{where} menutup sambungan tanpa jawaban",
             "{where} closes the connection without an answer",

@@ -21,6 +21,8 @@ from kafka.protocol.sasl import SaslAuthenticateRequest, SaslHandshakeRequest
 METADATA_VERSION = 8
 _METADATA_KEY = 3
 _CHUNK_BYTES = 65_536
+#: As the length of an answer of Kafka this would be 350 MB.
+_TLS_ALERT = b"\x15\x03"
 
 
 class LineClosed(Exception):
@@ -33,6 +35,10 @@ class LineSilent(Exception):
 
 class NotKafka(Exception):
     """What came back is no answer of a Kafka broker."""
+
+
+class WantsTls(Exception):
+    """What came back is an alert of TLS: the other side expects it."""
 
 
 class LoginRefused(Exception):
@@ -125,6 +131,8 @@ class Line:
                 chunk = self._socket.recv(_CHUNK_BYTES)
                 if not chunk:
                     raise LineClosed
+                if chunk.startswith(_TLS_ALERT):
+                    raise WantsTls
                 for _, answer in self._parser.receive_bytes(chunk):
                     return answer
         except TimeoutError as error:

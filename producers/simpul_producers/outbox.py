@@ -176,6 +176,9 @@ class Outbox(Protocol):
     def latest(self, subject: str) -> OutboxRow | None:
         """Return a subject's event of the highest revision that was not refused; None where there is none."""
 
+    def latest_ids(self, limit: int) -> list[str]:
+        """Return the ids of the events that were taken last, newest first."""
+
     def record(self, event_id: str) -> Record | None:
         """Return all that is known of an event; None where it was never taken, or was pruned."""
 

@@ -28,6 +28,7 @@ from simpul_producers.kafka_wire import (
     LoginRefused,
     MechanismUnknown,
     NotKafka,
+    WantsTls,
 )
 from simpul_schemas.connection import client_options, registry_client, server_list
 from simpul_schemas.link_settings import KafkaSettings, RegistrySettings
@@ -269,6 +270,8 @@ def _tls_alert(where: str, error: ssl.SSLError) -> Finding:
 def _named(where: str, user: str, options: Mapping[str, Any], *, after_login: bool = False) -> Iterator[None]:
     try:
         yield
+    except WantsTls as error:
+        raise _Broken(found("kafka.wants_tls", where)) from error
     except NotKafka as error:
         raise _Broken(found("kafka.not_kafka", where, str(error))) from error
     except LoginRefused as error:

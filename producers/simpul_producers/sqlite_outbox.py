@@ -185,6 +185,12 @@ class SqliteOutbox:
             found = self._connection.execute(_LATEST, (subject,)).fetchone()
         return OutboxRow(*found) if found else None
 
+    def latest_ids(self, limit: int) -> list[str]:
+        """See `Outbox`."""
+        with self._lock, self._explained():
+            found = self._connection.execute("SELECT event_id FROM events ORDER BY seq DESC LIMIT ?", (limit,))
+            return [event_id for (event_id,) in found]
+
     def record(self, event_id: str) -> Record | None:
         """See `Outbox`."""
         with self._lock, self._explained():

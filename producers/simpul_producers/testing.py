@@ -148,6 +148,10 @@ class InMemoryOutbox:
             raise
         return revisions
 
+    def latest_ids(self, limit: int) -> list[str]:
+        """See `Outbox`."""
+        return [kept.row.event_id for kept in reversed(self._there)][:limit]
+
     def record(self, event_id: str) -> Record | None:
         """See `Outbox`."""
         for kept in self._there:
