@@ -35,6 +35,7 @@ TEST_TYPE = "report"
 _MARKS = {Grade.OK: "ok  ", Grade.WARN: "!   ", Grade.FAILED: "GAGAL"}
 #: The event was published, and no receipt came in time.
 _EXIT_PARTIAL = 4
+_FILE = Path("simpul.yaml")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Hasil sebagai JSON. / The result as JSON.")]
 
@@ -78,7 +79,8 @@ def connect(  # noqa: PLR0913, PLR0917  # typer makes an option of each argument
     user: Annotated[str, typer.Option(help="Nama kredensial. / Name of the credential.")] = "",
     password_file: Annotated[Path | None, typer.Option(help="Berkas kata sandi. / Password file.")] = None,
     ca_file: Annotated[Path | None, typer.Option(help="Berkas CA (PEM). / CA file (PEM).")] = None,
-    save: Annotated[Path | None, typer.Option(help="Berkas pengaturan yang ditulis. / Settings file to write.")] = None,
+    save: Annotated[Path, typer.Option(help="Berkas pengaturan yang ditulis. / Settings file to write.")] = _FILE,
+    no_save: Annotated[bool, typer.Option("--no-save", help="Jangan tulis. / Write none.")] = False,  # noqa: FBT002  # a flag
     wait_seconds: Annotated[float, typer.Option(min=0, help="Menunggu tanda terima. / Wait for the receipt.")] = 60.0,
     check: Annotated[bool, typer.Option("--check", help="Hanya periksa. / Probe only.")] = False,  # noqa: FBT002  # a flag
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Jangan bertanya. / Do not ask.")] = False,  # noqa: FBT002  # a flag
@@ -104,8 +106,8 @@ def connect(  # noqa: PLR0913, PLR0917  # typer makes an option of each argument
             raise LinkBroken(failure)
         if not check:
             _publish(settings, result, wait_seconds)
-        if save is not None and result.exit_code == 0:
-            result.settings_file = str(_write(settings, save))
+        if not (check or no_save) and result.exit_code in {0, _EXIT_PARTIAL}:
+            result.settings_file = str(_write(settings, save, overwrite=yes))
     finally:
         if json_output:
             sys.stdout.write(json.dumps(result.document(), ensure_ascii=False, indent=2) + "\n")
@@ -130,8 +132,8 @@ def _with(  # noqa: PLR0913, PLR0917  # the options of the command
         "bootstrap_servers": broker,
         "security": security,
         "user": user,
-        "password_file": password_file,
-        "ca_file": ca_file,
+        "password_file": password_file.absolute() if password_file else None,
+        "ca_file": ca_file.absolute() if ca_file else None,
     }
     if user and security is None and settings.kafka.security is Security.PLAINTEXT:
         kafka["security"] = Security.SASL_SSL
@@ -148,7 +150,7 @@ def _over(section: Any, values: dict[str, object]) -> Any:  # noqa: ANN401  # an
     return section.model_copy(update={name: value for name, value in values.items() if value})
 
 
-def _complete(settings: Settings, ask: Callable[[str, bool], str] | None, save: Path | None) -> Settings:
+def _complete(settings: Settings, ask: Callable[[str, bool], str] | None, save: Path) -> Settings:
     """Ask for what is missing, or raise `SettingsError` that names the option."""
 
     def need(value: str, option: str, indonesian: str, english: str) -> str:
@@ -177,13 +179,13 @@ def _complete(settings: Settings, ask: Callable[[str, bool], str] | None, save: 
     )
 
 
-def _with_login(kafka: KafkaSettings, ask: Callable[[str, bool], str] | None, save: Path | None) -> KafkaSettings:
+def _with_login(kafka: KafkaSettings, ask: Callable[[str, bool], str] | None, save: Path) -> KafkaSettings:
     if kafka.security is not Security.SASL_SSL or kafka.mechanism is Mechanism.OAUTHBEARER or ask is None:
         return kafka
     user = kafka.user or ask("Nama kredensial / Name of the credential", False)  # noqa: FBT003  # hidden or not
     if kafka.password.get_secret_value() or kafka.password_file is not None:
         return kafka.model_copy(update={"user": user})
-    file = (save or Path("simpul.yaml")).with_suffix(".password")
+    file = save.with_suffix(".password").absolute()
     secret = ask(f"Kata sandi, disimpan di {file} / Password, kept in {file}", True)  # noqa: FBT003  # the same
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as out:
@@ -241,8 +243,8 @@ def _publish(settings: Settings, result: Connected, wait_seconds: float) -> None
         result.receipt = publisher.wait(answer.event_id, wait_seconds)
 
 
-def _write(settings: Settings, path: Path) -> Path:
-    """Write the settings of the link, secrets by the names of their files only."""
+def _write(settings: Settings, path: Path, *, overwrite: bool) -> Path:
+    """Write the settings of the link, secrets by the names of their files only; another file of that name stays."""
     sections: Sequence[tuple[str, KafkaSettings | RegistrySettings | PublisherSettings]] = (
         ("kafka", settings.kafka),
         ("registry", settings.registry),
@@ -251,13 +253,19 @@ def _write(settings: Settings, path: Path) -> Path:
     document = {
         name: section.model_dump(mode="json", exclude={"password"}, exclude_defaults=True) for name, section in sections
     }
+    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
     try:
-        path.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        if path.exists() and not overwrite and path.read_text(encoding="utf-8") != text:
+            raise SettingsError(
+                f"Berkas '{path}' sudah ada dan isinya lain; pakai --save BERKAS, --yes, atau --no-save.",
+                f"The file '{path}' is there and says something else; use --save FILE, --yes, or --no-save.",
+            )
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise SettingsError(
             f"Berkas pengaturan '{path}' tidak dapat ditulis.", f"The settings file '{path}' cannot be written."
         ) from error
-    return path
+    return path.absolute()
 
 
 def _tell(result: Connected, settings: Settings) -> None:

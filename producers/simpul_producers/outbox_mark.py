@@ -13,6 +13,7 @@ was made lies below it, unless the clock was put back too. Revisions given by ha
 import json
 import os
 import sqlite3
+import tempfile
 import uuid
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -90,12 +91,12 @@ def write_mark(path: Path, mark: Mark) -> None:
     if there is not None and there.outbox == mark.outbox and there.tick >= mark.tick:
         return
     beside = _beside(path)
-    new = beside.with_name(f"{beside.name}.{os.getpid()}")
-    with new.open("w", encoding="utf-8") as file:
+    handle, name = tempfile.mkstemp(dir=beside.parent, prefix=f"{beside.name}.")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
         json.dump(asdict(mark), file)
         file.flush()
         os.fsync(file.fileno())
-    new.replace(beside)
+    Path(name).replace(beside)
 
 
 def _beside(path: Path) -> Path:

@@ -202,7 +202,7 @@ def verify_record(record: Record, verify: Verify) -> Fate:
         )
     try:
         receipt = read_receipt(record.receipt)
-        genuine = receipt.genuine(verify)
+        genuine = receipt.encoded() == record.receipt and receipt.genuine(verify)
         said = settlement(receipt, record.receipt, verified=genuine) if genuine else None
     except MalformedRecord as error:
         raise _damaged(event_id) from error

@@ -104,7 +104,9 @@ def _verify_file(path: Path, verify: Verify) -> tuple[str, Fate, str]:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         proof = Proof.from_json(document)
-        said = str(document.get("event_id", ""))
+        if document != {"event_id": document["event_id"], **proof.to_json()}:
+            raise ValueError  # noqa: TRY301  # another way to write the same, or more than a proof: changed
+        said = str(document["event_id"])
         event_id = event_id_of(proof.value)
         proved = proof.holds(verify)
         topic = str(json.loads(proof.text)["topic"]) if proved else ""
@@ -117,10 +119,10 @@ def _verify_file(path: Path, verify: Verify) -> tuple[str, Fate, str]:
             f"Berkas bukti '{path}' rusak atau diubah; tidak membuktikan apa pun.",
             f"The proof file '{path}' is damaged or was changed; it proves nothing.",
         ) from error
-    if not proved or said not in {"", event_id}:
+    if not proved or said != event_id:
         raise NotProved(
-            f"Peristiwa {said or event_id} tidak terbukti: '{path}' diubah, atau kuncinya tidak dikenal.",
-            f"The event {said or event_id} is not proved: '{path}' was changed, or its key is not known.",
+            f"Peristiwa {said} tidak terbukti: '{path}' diubah, atau kuncinya tidak dikenal.",
+            f"The event {said} is not proved: '{path}' was changed, or its key is not known.",
         )
     return event_id, Fate.ACCEPTED, topic
 

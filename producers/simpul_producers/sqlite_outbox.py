@@ -59,6 +59,8 @@ SELECT event_id, event_type, subject, revision, topic, source, occurred_at, text
 ) JOIN schemas ON schemas.id = schema_id ORDER BY revision DESC, event_id DESC LIMIT 1
 """
 
+_PAGES_AT_ONCE = 256
+
 _RESERVE = "INSERT INTO reserved VALUES (?, ?) ON CONFLICT (subject) DO UPDATE SET revision = excluded.revision"
 
 
@@ -223,8 +225,8 @@ class SqliteOutbox:
             with self._transaction():
                 pruned = sqlite_upkeep.prune(self._connection, now_micros, keep, limit)
             if pruned:
-                # Only some pages at a time, so that nobody waits for it.
-                self._connection.execute("PRAGMA incremental_vacuum(256)").fetchall()
+                # Only some pages at a time, so that nobody waits for it; `execute` would stop after the first one.
+                self._connection.executescript(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})")
         return pruned
 
     def size_bytes(self) -> int:

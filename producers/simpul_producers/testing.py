@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from simpul_producers.errors import SenderRunning
+from simpul_producers.errors import ReceiptsNotReadable, SenderRunning
 from simpul_producers.outbox import (
     NO_PLACES,
     Counts,
@@ -21,6 +21,7 @@ from simpul_producers.outbox import (
     next_revision,
 )
 from simpul_producers.producer import Failure, FailureKind, Place
+from simpul_producers.receipts_taker import Taken
 from simpul_schemas.errors import BrokerUnavailable
 from simpul_schemas.log import Outgoing
 from simpul_schemas.receipts import Fate
@@ -278,6 +279,28 @@ class FakeBroker:
     def records(self) -> list[Outgoing]:
         """Return every acknowledged record, topic by topic."""
         return [record for topic in self.log.topics.values() for record, _ in topic]
+
+
+class InMemoryReceiptLog:
+    """The receipts of a `FakeBroker`; topics in `forbidden` may not be read."""
+
+    cluster = "memory"
+
+    def __init__(self, broker: FakeBroker) -> None:
+        self._broker = broker
+        self.forbidden: set[str] = set()
+
+    def read(self, topic: str, offset: int) -> Taken:
+        """See `simpul_producers.receipts_taker.ReceiptLog`."""
+        if topic in self.forbidden:
+            raise ReceiptsNotReadable(topic, "TopicAuthorizationFailedError")
+        if not self._broker.reachable:
+            raise BrokerUnavailable("Broker tidak menjawab.", "The broker does not answer.")
+        values = [record.value or b"" for record, _ in self._broker.log.topics[topic][offset : offset + 2]]
+        return Taken(values, offset + len(values))
+
+    def close(self) -> None:
+        """See `ReceiptLog`."""
 
 
 class FakeProducer:
