@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import typer
 import yaml
@@ -38,6 +38,10 @@ _EXIT_PARTIAL = 4
 _FILE = Path("simpul.yaml")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Hasil sebagai JSON. / The result as JSON.")]
+
+
+#: Asks a question on the terminal; `hidden=True` for a secret.
+_Ask: TypeAlias = Callable[..., str]
 
 
 @dataclass(slots=True)
@@ -150,7 +154,7 @@ def _over(section: Any, values: dict[str, object]) -> Any:  # noqa: ANN401  # an
     return section.model_copy(update={name: value for name, value in values.items() if value})
 
 
-def _complete(settings: Settings, ask: Callable[[str, bool], str] | None, save: Path) -> Settings:
+def _complete(settings: Settings, ask: _Ask | None, save: Path) -> Settings:
     """Ask for what is missing, or raise `SettingsError` that names the option."""
 
     def need(value: str, option: str, indonesian: str, english: str) -> str:
@@ -158,7 +162,7 @@ def _complete(settings: Settings, ask: Callable[[str, bool], str] | None, save: 
             return value
         if ask is None:
             raise SettingsError(f"{indonesian} belum ada; beri {option}.", f"{english} is missing; give {option}.")
-        return ask(f"{indonesian} / {english}", False)
+        return ask(f"{indonesian} / {english}")
 
     region = need(settings.publisher.region, "--region", "Kode wilayah", "The region's code")
     if region not in load_regions():
@@ -179,21 +183,21 @@ def _complete(settings: Settings, ask: Callable[[str, bool], str] | None, save: 
     )
 
 
-def _with_login(kafka: KafkaSettings, ask: Callable[[str, bool], str] | None, save: Path) -> KafkaSettings:
+def _with_login(kafka: KafkaSettings, ask: _Ask | None, save: Path) -> KafkaSettings:
     if kafka.security is not Security.SASL_SSL or kafka.mechanism is Mechanism.OAUTHBEARER or ask is None:
         return kafka
-    user = kafka.user or ask("Nama kredensial / Name of the credential", False)  # noqa: FBT003  # hidden or not
+    user = kafka.user or ask("Nama kredensial / Name of the credential")
     if kafka.password.get_secret_value() or kafka.password_file is not None:
         return kafka.model_copy(update={"user": user})
     file = save.with_suffix(".password").absolute()
-    secret = ask(f"Kata sandi, disimpan di {file} / Password, kept in {file}", True)  # noqa: FBT003  # the same
+    secret = ask(f"Kata sandi, disimpan di {file} / Password, kept in {file}", hidden=True)
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as out:
         out.write(secret)
     return kafka.model_copy(update={"user": user, "password_file": file})
 
 
-def _ask(question: str, hidden: bool) -> str:  # noqa: FBT001  # what the prompt takes
+def _ask(question: str, *, hidden: bool = False) -> str:
     return str(typer.prompt(question, hide_input=hidden, err=True))
 
 
@@ -280,7 +284,7 @@ def _tell(result: Connected, settings: Settings) -> None:
             "The test event is on the bus, but its receipt has not come yet: the worker of the bus ('simpul worker') "
             "may not be running. Look later by 'simpul receipts list'.\n"
             if said.standing is Standing.SENT
-            else "Peristiwa uji belum terkirim; ia aman di kotak keluar. / The test event is not sent yet; it is safe.\n"
+            else "Peristiwa uji belum terkirim, dan aman di kotak keluar. / The test event waits, safe on disk.\n"
         )
         return
     if result.settings_file is not None:

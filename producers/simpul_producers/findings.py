@@ -67,8 +67,8 @@ def fine(step: Step, where: str, message_id: str, message_en: str) -> Finding:
 
 def found(code: str, where: str, detail: str = "", grade: Grade = Grade.FAILED, **values: object) -> Finding:
     """Return the finding of a code; `values` go into its texts."""
-    texts = [text.format(where=where, **values) for text in CAUSES[code]]
-    return Finding(Step(code.split(".")[0]), grade, where, code, *texts, detail=detail[:300])
+    one, two, three, four = (text.format(where=where, **values) for text in CAUSES[code])
+    return Finding(Step(code.partition(".")[0]), grade, where, code, one, two, three, four, detail[:300])
 
 
 #: Code: what it is in Indonesian and in English, what to do in Indonesian and in English.

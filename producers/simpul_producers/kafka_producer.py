@@ -224,7 +224,9 @@ def _failure(error: Exception | None) -> Failure:
         return Failure(FailureKind.RECORD, reason)
     if isinstance(error, _ABOUT_TOPIC):
         return Failure(FailureKind.TOPIC, reason)
-    if isinstance(error, kafka_errors.RetriableError | kafka_errors.KafkaConnectionError | kafka_errors.IllegalStateError):
+    if isinstance(
+        error, kafka_errors.RetriableError | kafka_errors.KafkaConnectionError | kafka_errors.IllegalStateError
+    ):
         return Failure(FailureKind.UNREACHABLE, reason)
     return Failure(FailureKind.OTHER, reason)
 

@@ -1,8 +1,8 @@
 """A publisher with everything around it, as the settings say: outbox, background sender, receipts.
 
-    with open_publisher("sitimdu.53.13") as publisher:
-        answer = publisher.publish(Draft(...))
-        print(publisher.wait(answer.event_id, seconds=30).standing)
+with open_publisher("sitimdu.53.13") as publisher:
+    answer = publisher.publish(Draft(...))
+    print(publisher.wait(answer.event_id, seconds=30).standing)
 """
 
 import time
@@ -69,9 +69,7 @@ def open_background(outbox: Outbox, settings: Settings) -> Iterator[BackgroundSe
     with ExitStack() as stack:
         make_sender = stack.enter_context(sender_factory(outbox, settings))
         taker = receipt_taker(outbox, settings)
-        yield stack.enter_context(
-            BackgroundSender(outbox, make_sender, taker, now_micros, keep_of(settings.outbox))
-        )
+        yield stack.enter_context(BackgroundSender(outbox, make_sender, taker, now_micros, keep_of(settings.outbox)))
 
 
 @contextmanager
@@ -117,4 +115,3 @@ def receipt_taker(outbox: Outbox, settings: Settings) -> ReceiptTaker:
         return KafkaReceiptLog(settings.kafka.bootstrap_servers, options)
 
     return ReceiptTaker(outbox, connect, key_ring_of(settings), now_micros)
-

@@ -140,4 +140,4 @@ def partition_of(key: bytes | None, partitions: Sequence[int]) -> int:
     """Return the partition that Kafka's default partitioner gives a key; without a key the first one."""
     if key is None or len(partitions) == 1:
         return partitions[0]
-    return partitions[(murmur2(key) & 0x7FFFFFFF) % len(partitions)]
+    return partitions[(int(murmur2(key)) & 0x7FFFFFFF) % len(partitions)]

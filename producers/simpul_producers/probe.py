@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -64,12 +65,13 @@ def probe_broker(
     deadline = time.monotonic() + seconds
     servers = server_list(bootstrap_servers)
     findings: list[Finding] = []
+    wish = _Wish(options, list(write_topics), list(read_topics))
     for left, (host, port) in zip(range(len(servers), 0, -1), servers, strict=True):
         findings = []
         # A silent server must not take the time of those behind it.
         mine = time.monotonic() + max((deadline - time.monotonic()) / left, 0.1)
         try:
-            _talk(host, port, options, (list(write_topics), list(read_topics)), mine, findings)
+            _talk((host, port), wish, mine, findings)
         except _Broken as broken:
             findings.append(broken.finding)
             if broken.finding.step in {Step.DNS, Step.TCP, Step.TLS, Step.KAFKA}:
@@ -133,16 +135,22 @@ def _error_code(answer: httpx.Response) -> int:
         return 0
 
 
-def _talk(
-    host: str,
-    port: int,
-    options: Mapping[str, Any],
-    topics: tuple[list[str], list[str]],
-    deadline: float,
-    findings: list[Finding],
-) -> None:
-    where = f"{host}:{port}"
-    user = str(options.get("sasl_plain_username") or "(mTLS/token)")
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """How one logs in, and what one wants to do there."""
+
+    options: Mapping[str, Any]
+    write: list[str]
+    read: list[str]
+
+    @property
+    def user(self) -> str:
+        return str(self.options.get("sasl_plain_username") or "(mTLS/token)")
+
+
+def _talk(address: tuple[str, int], wish: _Wish, deadline: float, findings: list[Finding]) -> None:
+    host, port = address
+    where, user, options = f"{host}:{port}", wish.user, wish.options
     with _open(host, port, deadline, findings) as line:
         _secure(line, host, where, options, findings)
         with _named(where, user, options):
@@ -155,9 +163,9 @@ def _talk(
                 line.log_in(dict(options), host)
             findings.append(fine(Step.LOGIN, where, f"Masuk sebagai '{user}'", f"Logged in as '{user}'"))
         with _named(where, user, options, after_login=True):
-            answer = line.metadata([*topics[0], *topics[1]])
+            answer = line.metadata([*wish.write, *wish.read])
     _check_listeners(answer, where, deadline, findings)
-    _check_topics(answer, topics, user, findings)
+    _check_topics(answer, wish, findings)
 
 
 def _open(host: str, port: int, deadline: float, findings: list[Finding]) -> Line:
@@ -307,17 +315,17 @@ def _check_listeners(answer: Any, where: str, deadline: float, findings: list[Fi
     findings.append(fine(Step.LISTENER, named, "Alamat broker terjangkau", "The brokers' addresses can be reached"))
 
 
-def _check_topics(answer: Any, topics: tuple[list[str], list[str]], user: str, findings: list[Finding]) -> None:  # noqa: ANN401  # as above
+def _check_topics(answer: Any, wish: _Wish, findings: list[Finding]) -> None:  # noqa: ANN401  # as above
     by_name = {topic.name: topic for topic in answer.topics}
-    for name in topics[0]:
+    for name in wish.write:
         problem = _topic_problem(by_name[name], _WRITE)
         if problem is not None:
-            findings.append(found(problem, name, user=user))
+            findings.append(found(problem, name, user=wish.user))
         else:
             findings.append(fine(Step.TOPIC, name, f"Boleh menulis ke {name}", f"May write to {name}"))
-    for name in topics[1]:
+    for name in wish.read:
         if _topic_problem(by_name[name], _READ) is not None:
-            findings.append(found("receipts.not_readable", name, grade=Grade.WARN, user=user))
+            findings.append(found("receipts.not_readable", name, grade=Grade.WARN, user=wish.user))
         else:
             findings.append(fine(Step.RECEIPTS, name, "Tanda terima terbaca", "Receipts can be read"))
 

@@ -34,6 +34,8 @@ _SILENT_ATTEMPTS = 2
 #: So many records that fail for no known reason, and it is not the records.
 _MOST_HELD = 3
 
+_SPEC_VERSION, _CONTENT_TYPE = ("ce_specversion", b"1.0"), ("content-type", b"application/avro")
+
 #: Called after every batch with the number of events that the broker has acknowledged so far.
 Progress = Callable[[int], None]
 
@@ -218,15 +220,15 @@ class _Run:
 
 def cloud_event_headers(row: OutboxRow) -> tuple[tuple[str, bytes], ...]:
     """Return the headers of the CloudEvents Kafka binding, in its binary content mode."""
-    occurred_at = from_micros(row.occurred_at).isoformat().replace("+00:00", "Z")
+    occurred_at = from_micros(row.occurred_at).isoformat().removesuffix("+00:00")
     return (
-        ("ce_specversion", b"1.0"),
+        _SPEC_VERSION,
         ("ce_id", row.event_id.encode()),
         ("ce_source", row.source.encode()),
         ("ce_type", f"id.go.simpul.{row.event_type}.v1".encode()),
-        ("ce_time", occurred_at.encode()),
+        ("ce_time", f"{occurred_at}Z".encode()),
         ("ce_subject", row.subject.encode()),
-        ("content-type", b"application/avro"),
+        _CONTENT_TYPE,
     )
 
 

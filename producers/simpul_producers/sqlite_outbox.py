@@ -33,9 +33,8 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (event_id) DO NOTHING
 """
 
 _PENDING = """
-SELECT seq, event_id, event_type, subject, revision, topic, source, occurred_at, text, body
-FROM events JOIN schemas ON schemas.id = schema_id
-WHERE state = 0 AND seq > ? ORDER BY seq LIMIT ?
+SELECT seq, event_id, event_type, subject, revision, topic, source, occurred_at, schema_id, body
+FROM events WHERE state = 0 AND seq > ? ORDER BY seq LIMIT ?
 """
 
 _SENT = """
@@ -74,6 +73,7 @@ class SqliteOutbox:
         self._path = path
         self._lock = threading.Lock()
         self._limits = limits or Limits()
+        self._schema_texts: dict[int, str] = {}
         with self._explained():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(
@@ -115,7 +115,8 @@ class SqliteOutbox:
         """See `Outbox`."""
         with self._lock, self._explained():
             found = self._connection.execute(_PENDING, (after_seq, limit)).fetchall()
-        return [PendingRow(seq, OutboxRow(*rest)) for seq, *rest in found]
+            texts = {schema_id: self._schema_text(schema_id) for schema_id in {row[8] for row in found}}
+        return [PendingRow(row[0], OutboxRow._make((*row[1:8], texts[row[8]], row[9]))) for row in found]
 
     def mark_sent(
         self,
@@ -281,6 +282,14 @@ class SqliteOutbox:
         self._connection.execute("INSERT INTO schemas (text) VALUES (?) ON CONFLICT (text) DO NOTHING", (text,))
         (found,) = self._connection.execute("SELECT id FROM schemas WHERE text = ?", (text,)).fetchone()
         return int(found)
+
+    def _schema_text(self, schema_id: int) -> str:
+        # A schema is a hundred times as long as an event, and the same for all: read once.
+        text = self._schema_texts.get(schema_id)
+        if text is None:
+            (found,) = self._connection.execute("SELECT text FROM schemas WHERE id = ?", (schema_id,)).fetchone()
+            text = self._schema_texts[schema_id] = str(found)
+        return text
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

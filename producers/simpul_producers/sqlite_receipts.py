@@ -84,9 +84,7 @@ def _settle_one(connection: sqlite3.Connection, said: Settlement, settled_at: in
         _TELL,
         [(_NUMBERS[fate], " ".join(codes), receipt, settled_at, seq) for seq, (fate, codes) in told.items()],
     )
-    connection.execute(
-        "UPDATE totals SET published = published + ?1, pending = pending - ?1", (len(waiting),)
-    )
+    connection.execute("UPDATE totals SET published = published + ?1, pending = pending - ?1", (len(waiting),))
     return len(told)
 
 

@@ -73,7 +73,8 @@ def check_room(connection: sqlite3.Connection, path: Path, limits: Limits, rows:
 def used_bytes(connection: sqlite3.Connection) -> int:
     """Return how much room the events take."""
     pages, free, size = (
-        int(connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("page_count", "freelist_count", "page_size")
+        int(connection.execute(f"PRAGMA {name}").fetchone()[0])
+        for name in ("page_count", "freelist_count", "page_size")
     )
     return (pages - free) * size
 
@@ -97,9 +98,7 @@ def prune(connection: sqlite3.Connection, now_micros: int, keep: Keep, limit: in
     ids = [connection.execute("SELECT event_id FROM events WHERE seq = ?", seq).fetchone()[0] for seq in done]
     run_many("INSERT OR IGNORE INTO pruned_ids VALUES (?)", [(_digest(event_id),) for event_id in ids])
     run_many("DELETE FROM events WHERE seq = ?", done)
-    connection.execute(
-        "DELETE FROM receipts WHERE NOT EXISTS (SELECT 1 FROM events WHERE receipt_id = receipts.id)"
-    )
+    connection.execute("DELETE FROM receipts WHERE NOT EXISTS (SELECT 1 FROM events WHERE receipt_id = receipts.id)")
     return len(done)
 
 

@@ -193,9 +193,7 @@ class InMemoryOutbox:
 
     def unreceipted(self) -> int:
         """See `Outbox`."""
-        return sum(
-            kept.state is State.SENT and kept.leaf is not None and kept.fate is None for kept in self._there
-        )
+        return sum(kept.state is State.SENT and kept.leaf is not None and kept.fate is None for kept in self._there)
 
     def prune(self, now_micros: int, keep: Keep, limit: int) -> int:
         """See `Outbox`."""

@@ -144,7 +144,9 @@ def test_only_one_sends_at_a_time(outbox: Outbox) -> None:
 TOPIC = "simpul.17.participation.v1"
 
 
-def said(*, accepted: str = "", superseded: str = "", refused: dict[str, int] | None = None, **changes: object) -> Settlement:
+def said(
+    *, accepted: str = "", superseded: str = "", refused: dict[str, int] | None = None, **changes: object
+) -> Settlement:
     values = {
         "topic": TOPIC,
         "partition": 0,

@@ -68,7 +68,9 @@ class Authority:
         """Write a key and its certificate, which ends in so many days."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
-        builder = self._builder(subject, key.public_key(), _NOW - timedelta(days=300), _NOW + timedelta(days=days, hours=1))
+        builder = self._builder(
+            subject, key.public_key(), _NOW - timedelta(days=300), _NOW + timedelta(days=days, hours=1)
+        )
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         certificate = builder.sign(self._key, hashes.SHA256())
@@ -150,7 +152,7 @@ def free_ports(count: int) -> list[int]:
 
 def server_properties(folder: Path, ports: dict[str, int], stores: dict[str, Path], ca: Path) -> str:
     sasl = {"CLIENT", "OLD", "OTHER", "FAR"}
-    protocols = {name: "SASL_SSL" for name in sasl} | {"MTLS": "SSL", "ADMIN": "PLAINTEXT", "CONTROLLER": "PLAINTEXT"}
+    protocols = dict.fromkeys(sasl, "SASL_SSL") | {"MTLS": "SSL", "ADMIN": "PLAINTEXT", "CONTROLLER": "PLAINTEXT"}
     here = {name: f"{name}://127.0.0.1:{port}" for name, port in ports.items()}
     advertised = {name: url for name, url in here.items() if name != "CONTROLLER"} | {"FAR": "FAR://127.0.0.1:1"}
     lines = {

@@ -87,9 +87,7 @@ def test_a_broker_that_wants_a_certificate_says_so_and_takes_a_good_one(secure_b
 
 def test_an_expired_certificate_of_ours_is_named(secure_broker: Any, tmp_path: Path) -> None:
     pem = secure_broker.authority.issue(tmp_path / "old.pem", names=[], days=-3)
-    settings = secure_broker.settings(
-        USER, listener="MTLS", security=Security.SSL, certificate_file=pem, key_file=pem
-    )
+    settings = secure_broker.settings(USER, listener="MTLS", security=Security.SSL, certificate_file=pem, key_file=pem)
     assert cause(settings) == "tls.client_certificate_refused"
 
 

@@ -26,7 +26,9 @@ PATIENCE_SECONDS = 60.0
 
 
 def row(number: int, topic: str = MINE) -> OutboxRow:
-    return OutboxRow(f"e-{number}", "incident", f"s:{number}", number, topic, "uji.53", 5, '"bytes"', b"body-%d" % number)
+    return OutboxRow(
+        f"e-{number}", "incident", f"s:{number}", number, topic, "uji.53", 5, '"bytes"', b"body-%d" % number
+    )
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from simpul_producers.receipts import (
     settlement,
     verify_record,
 )
+from simpul_schemas.errors import MalformedRecord
 from simpul_schemas.merkle import leaf_hash, merkle_root
 from simpul_schemas.receipts import Fate, Proof, RefusedRecord, Statement, read_receipt, write_receipt
 from simpul_schemas.signing import KeyRing, new_signer
@@ -128,17 +129,19 @@ def test_every_flipped_bit_of_the_receipt_names_the_event() -> None:
             verify_record(a_record(receipt=flipped(whole, bit)), KEYS)
 
 
+def holds(document: dict[str, Any]) -> bool:
+    try:
+        return Proof.from_json(document).holds(KEYS)
+    except MalformedRecord:
+        return False
+
+
 def test_every_changed_character_of_a_proof_breaks_it() -> None:
     proof = prove_record(a_record(), KEYS).to_json()
     for field in ("kid", "signature", "statement", "value"):
         for at in range(len(proof[field])):
             text = proof[field][:at] + ("0" if proof[field][at] != "0" else "1") + proof[field][at + 1 :]
-            try:
-                holds = Proof.from_json({**proof, field: text}).holds(KEYS)
-            except Exception as error:  # noqa: BLE001  # a statement that is none any more
-                assert "receipt" in str(error) or "proof" in str(error)
-            else:
-                assert not holds, (field, at)
+            assert not holds({**proof, field: text}), (field, at)
 
 
 @pytest.mark.parametrize(

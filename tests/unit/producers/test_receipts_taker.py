@@ -65,9 +65,7 @@ class Stage:
         out = {record.offset for record in refused}
         leaves = [leaf_hash(value) for offset, value in enumerate(values) if offset not in out]
         count = len(values)
-        statement = Statement(
-            EVENTS, 0, 0, count, count, len(leaves), superseded, refused, merkle_root(leaves).hex()
-        )
+        statement = Statement(EVENTS, 0, 0, count, count, len(leaves), superseded, refused, merkle_root(leaves).hex())
         self.broker.log.append(Outgoing(topic, b"k", frame(1, write_receipt(statement, leaves, signer))))
 
     def standing(self, event_id: str) -> Standing:

@@ -239,9 +239,13 @@ def test_too_many_waiting_events_are_refused_and_those_taken_before_stay(tmp_pat
 
 def test_too_many_bytes_are_refused_and_pruning_makes_room(tmp_path: Path) -> None:
     outbox = SqliteOutbox(tmp_path / "outbox.db", Limits(max_bytes=400_000))
-    with pytest.raises(OutboxFull, match="max_bytes"):
+
+    def fill() -> None:
         for number in range(1_000):
             outbox.add([row(f"e{number}", bytes(10_000))], 1)
+
+    with pytest.raises(OutboxFull, match="max_bytes"):
+        fill()
     taken = outbox.counts().pending
     assert 20 < taken < 60
     receipted(outbox, 10)
