@@ -11,7 +11,7 @@ from kafka.net.sasl.oauth import AbstractTokenProvider
 from kafka.structs import TopicPartition
 
 from simpul_producers.errors import LinkBroken
-from simpul_producers.findings import Step
+from simpul_producers.findings import Finding, Step
 from simpul_producers.packed_batches import PackedBatch, encode_record, partition_of
 from simpul_producers.probe import first_failure, probe_broker
 from simpul_producers.producer import Failure, FailureKind, Place, ProducerFactory
@@ -21,6 +21,8 @@ from simpul_schemas.log import Outgoing
 
 #: Without an answer for so long one looks whether the way is still open.
 _SILENCE_SECONDS = 2.0
+_LOOK_SECONDS = 5.0
+_FRESH_SECONDS = 5.0
 _BOOTSTRAP_TIMEOUT_MS = 7_000
 #: How long one waits to learn where a topic lives.
 _METADATA_TIMEOUT_MS = 5_000
@@ -56,12 +58,32 @@ def kafka_producer_factory(bootstrap_servers: str, **options: object) -> Produce
 
     Connecting raises `LinkBroken` with the named cause within ten seconds where the way is broken.
     """
+    broken = Broken()
 
     def connect() -> "KafkaPythonProducer":
+        known = broken.take()
+        if known is not None:
+            raise LinkBroken(known)
         check(bootstrap_servers, options)
-        return KafkaPythonProducer(bootstrap_servers, options)
+        return KafkaPythonProducer(bootstrap_servers, options, broken)
 
     return connect
+
+
+class Broken:
+    """What one client has just found broken, for the next one to say, so that nobody has to look twice."""
+
+    def __init__(self) -> None:
+        self._noted: tuple[float, Finding] | None = None
+
+    def note(self, finding: Finding) -> None:
+        """Remember a finding for a moment."""
+        self._noted = time.monotonic(), finding
+
+    def take(self) -> Finding | None:
+        """Return the finding once, where it is fresh."""
+        noted, self._noted = self._noted, None
+        return noted[1] if noted is not None and time.monotonic() - noted[0] < _FRESH_SECONDS else None
 
 
 def quiet_client() -> None:
@@ -85,7 +107,8 @@ def check(bootstrap_servers: str, options: Mapping[str, object]) -> None:
 class KafkaPythonProducer:
     """See `simpul_producers.producer.Producer`."""
 
-    def __init__(self, bootstrap_servers: str, options: Mapping[str, object]) -> None:
+    def __init__(self, bootstrap_servers: str, options: Mapping[str, object], broken: Broken) -> None:
+        self._broken = broken
         self._bootstrap_servers = bootstrap_servers
         self._options = options
         self._partitions: dict[str, list[int]] = {}
@@ -181,8 +204,10 @@ class KafkaPythonProducer:
                     return
                 if time.monotonic() - heard < _SILENCE_SECONDS:
                     continue
-                if first_failure(probe_broker(self._bootstrap_servers, self._options)) is not None:
+                failure = first_failure(probe_broker(self._bootstrap_servers, self._options, seconds=_LOOK_SECONDS))
+                if failure is not None:
                     # The next client is refused with the cause by its name, instead of after a long silence.
+                    self._broken.note(failure)
                     self._client._sender.force_close()  # noqa: SLF001  # the same
                     return
                 heard = time.monotonic()

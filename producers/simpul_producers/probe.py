@@ -227,7 +227,8 @@ def _secure(line: Line, host: str, where: str, options: Mapping[str, Any], findi
     except ssl.SSLError as error:
         raise _Broken(_tls_failure(where, error)) from error
     except LineSilent as error:
-        raise _Broken(found("tls.not_tls", where, "timeout")) from error
+        # Who does not speak TLS hangs up or answers nonsense; silence is a broker that hangs.
+        raise _Broken(found("kafka.silent", where, "TLS")) from error
     except LineClosed as error:
         raise _Broken(found("tls.not_tls", where, str(error.__cause__ or ""))) from error
     findings.append(fine(Step.TLS, where, "Sertifikat broker sah", "The broker's certificate is good"))

@@ -103,6 +103,7 @@ class SecureBroker:
     other_ca_file: Path
     authority: Authority
     admin: Any
+    process: subprocess.Popen[bytes]
 
     def address(self, listener: str = "CLIENT", host: str = "127.0.0.1") -> str:
         return f"{host}:{self.ports[listener]}"
@@ -225,7 +226,7 @@ def secure_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureBr
     process = subprocess.Popen([*java, "kafka.Kafka", str(properties)], stdout=log, stderr=log)
     try:
         admin = _admin(f"127.0.0.1:{ports['ADMIN']}", process, folder / "kafka.log")
-        broker = SecureBroker(folder, ports, ca_file, other.write(folder / "lain.pem"), authority, admin)
+        broker = SecureBroker(folder, ports, ca_file, other.write(folder / "lain.pem"), authority, admin, process)
         topics = [event_topic("53", "incident"), event_topic("31", "incident"), receipt_topic("53")]
         admin.create_topics([NewTopic(name, 1, 1) for name in topics])
         broker.add_user("w.53.kesbangpol")

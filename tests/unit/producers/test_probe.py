@@ -67,7 +67,7 @@ def noise(client: socket.socket) -> None:
         (silence, {}, "kafka.silent"),
         (hang_up, {}, "kafka.closed"),
         (web, TLS, "tls.not_tls"),
-        (silence, TLS, "tls.not_tls"),
+        (silence, TLS, "kafka.silent"),
         (hang_up, TLS, "tls.not_tls"),
     ],
 )
