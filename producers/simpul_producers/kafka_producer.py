@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from kafka import KafkaProducer
@@ -131,7 +131,7 @@ class KafkaPythonProducer:
         except (kafka_errors.KafkaError, OSError, ValueError) as error:
             raise _unavailable(bootstrap_servers) from error
 
-    def send_all(self, records: Sequence[Outgoing], timeout_seconds: float) -> list[Place | Failure]:
+    def send_all(self, records: Sequence[Outgoing]) -> "KafkaSending":
         """See `Producer`."""
         answers: list[Place | Failure | None] = [None] * len(records)
         grouped: dict[TopicPartition, list[tuple[int, bytes]]] = {}
@@ -148,14 +148,7 @@ class KafkaPythonProducer:
                 continue
             place = TopicPartition(record.topic, partition_of(record.key, partitions))
             grouped.setdefault(place, []).append((index, encoded))
-        batches = self._hand_over(grouped)
-        self._watch(batches, timeout_seconds)
-        deadline = time.monotonic() + _SILENCE_SECONDS
-        for batch, indexes in batches:
-            partition = batch.topic_partition.partition
-            for index, answer in zip(indexes, batch.answers(deadline), strict=True):
-                answers[index] = Place(partition, answer) if isinstance(answer, int) else _failure(answer)
-        return [answer if answer is not None else _failure(None) for answer in answers]
+        return KafkaSending(answers, self._hand_over(grouped), self.watch)
 
     def _partitions_of(self, topic: str, missing: dict[str, Failure]) -> list[int] | Failure:
         known = self._partitions.get(topic) or missing.get(topic)
@@ -194,7 +187,7 @@ class KafkaPythonProducer:
                 handed.append((batch, [index for index, _ in part]))
         return handed
 
-    def _watch(self, batches: list[tuple[PackedBatch, list[int]]], timeout_seconds: float) -> None:
+    def watch(self, batches: list[tuple[PackedBatch, list[int]]], timeout_seconds: float) -> None:
         """Wait until all batches have an answer; where the way broke meanwhile, all that is under way fails at once."""
         deadline = time.monotonic() + timeout_seconds
         heard = time.monotonic()
@@ -222,6 +215,30 @@ class KafkaPythonProducer:
             self._client.close(timeout=_CLOSE_TIMEOUT_SECONDS)
         except kafka_errors.KafkaError:
             return
+
+
+class KafkaSending:
+    """See `simpul_producers.producer.Sending`; `answers` holds those that are known already."""
+
+    def __init__(
+        self,
+        answers: list[Place | Failure | None],
+        batches: list[tuple[PackedBatch, list[int]]],
+        watch: Callable[[list[tuple[PackedBatch, list[int]]], float], None],
+    ) -> None:
+        self._answers = answers
+        self._batches = batches
+        self._watch = watch
+
+    def answers(self, timeout_seconds: float) -> list[Place | Failure]:
+        """See `Sending`."""
+        self._watch(self._batches, timeout_seconds)
+        deadline = time.monotonic() + _SILENCE_SECONDS
+        for batch, indexes in self._batches:
+            partition = batch.topic_partition.partition
+            for index, answer in zip(indexes, batch.answers(deadline), strict=True):
+                self._answers[index] = Place(partition, answer) if isinstance(answer, int) else _failure(answer)
+        return [answer if answer is not None else _failure(None) for answer in self._answers]
 
 
 def _cut(items: list[tuple[int, bytes]]) -> Iterator[list[tuple[int, bytes]]]:

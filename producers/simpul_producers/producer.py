@@ -48,14 +48,21 @@ class Place(NamedTuple):
 class Producer(Protocol):
     """A connected Kafka client; none of its methods raises for what happens to a record."""
 
-    def send_all(self, records: Sequence[Outgoing], timeout_seconds: float) -> list[Place | Failure]:
-        """Send records in their order and wait for the broker's answer on each: its place, or why not.
-
-        Ends early with failures where the way to the broker breaks meanwhile.
-        """
+    def send_all(self, records: Sequence[Outgoing]) -> "Sending":
+        """Begin to send records in their order, and return without waiting for answers."""
 
     def close(self) -> None:
         """Drop the connection at once; harmless when called twice."""
+
+
+class Sending(Protocol):
+    """Records on their way."""
+
+    def answers(self, timeout_seconds: float) -> list[Place | Failure]:
+        """Wait for the broker's answer on each record: its place, or why not.
+
+        Ends early with failures where the way to the broker breaks meanwhile.
+        """
 
 
 #: Connects; raises `BrokerUnavailable` within about ten seconds where nobody answers.

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from simpul_producers.admission import Clock
 from simpul_producers.errors import SendFailed
 from simpul_producers.outbox import HandedOver, Outbox, OutboxRow, PendingRow
-from simpul_producers.producer import Failure, FailureKind, Place, Producer, ProducerFactory
+from simpul_producers.producer import Failure, FailureKind, Place, Producer, ProducerFactory, Sending
 from simpul_schemas.errors import BrokerUnavailable, RegistryRefused
 from simpul_schemas.events.envelope import from_micros
 from simpul_schemas.log import Outgoing
@@ -80,13 +80,14 @@ class Sender:
             run = _Run(self._outbox, self._registry, self._producer_factory, self._clock)
             try:
                 after_seq = 0
-                while rows := self._outbox.pending(self._batch_rows, after_seq):
-                    after_seq = rows[-1].seq
-                    run.deliver(rows)
-                    if progress is not None:
+                rows = self._outbox.pending(self._batch_rows)
+                while rows or run.under_way:
+                    # While one batch is on its way the next one is made ready and follows it.
+                    settled = run.pass_on(rows)
+                    if settled and progress is not None:
                         progress(run.result.sent)
-                    if not until_empty:
-                        break
+                    after_seq = rows[-1].seq if rows else after_seq
+                    rows = self._outbox.pending(self._batch_rows, after_seq) if until_empty else []
             finally:
                 run.close()
             if run.held:
@@ -98,6 +99,11 @@ class _Framed(NamedTuple):
     row: PendingRow
     record: Outgoing
     handed: HandedOver
+
+
+class _UnderWay(NamedTuple):
+    framed: list[_Framed]
+    sending: Sending
 
 
 class _Run:
@@ -117,6 +123,7 @@ class _Run:
         self.result = DrainResult()
         #: Why a subject is held.
         self.held: dict[str, str] = {}
+        self.under_way: _UnderWay | None = None
 
     def close(self) -> None:
         """Note what was acknowledged, and close the client."""
@@ -125,9 +132,35 @@ class _Run:
         finally:
             self._drop_producer()
 
+    def pass_on(self, rows: Sequence[PendingRow]) -> bool:
+        """Put rows on their way, and settle those that were before them; returns whether there were any.
+
+        What fails is delivered by `deliver`, when nothing else is on its way.
+        """
+        before = self.under_way
+        self.under_way = self._start(rows)
+        if before is None:
+            return False
+        failed = self._settle(before)
+        if failed:
+            later, self.under_way = self.under_way, None
+            if later is not None:
+                failed += self._settle(later)
+            self._drop_producer()
+            self._mend(failed, alone=False)
+        return True
+
     def deliver(self, rows: Sequence[PendingRow]) -> None:
         """Get every row acknowledged, or marked refused, or its topic blocked, or its subject held; or raise."""
-        failed = [(row, failure) for row, failure in self._attempt(rows) if row.row.topic not in self.result.blocked]
+        started = self._start(rows)
+        failed = self._settle(started) if started is not None else []
+        if failed:
+            self._drop_producer()
+            self._mend(failed, alone=len(rows) == 1)
+
+    def _mend(self, all_failed: Sequence[tuple[PendingRow, Failure]], *, alone: bool) -> None:
+        """Deliver what failed; `alone` is a row that had a new client to itself."""
+        failed = [(row, failure) for row, failure in all_failed if row.row.topic not in self.result.blocked]
         if not failed:
             return
         rest = [row for row, _ in failed]
@@ -136,7 +169,7 @@ class _Run:
             if self._silent_attempts >= _SILENT_ATTEMPTS:
                 raise _stopped_answering(failed[0][1])
             self.deliver(rest)
-        elif len(rows) > 1:
+        elif not alone:
             middle = (len(rest) + 1) // 2
             self.deliver(rest[:middle])
             if rest[middle:]:
@@ -153,34 +186,36 @@ class _Run:
         if len(self.held) >= _MOST_HELD:
             raise SendFailed(failure.reason)
 
-    def _attempt(self, rows: Sequence[PendingRow]) -> list[tuple[PendingRow, Failure]]:
-        """Send rows once, note those that were acknowledged, and return the others; a client that failed is closed."""
+    def _start(self, rows: Sequence[PendingRow]) -> _UnderWay | None:
+        """Note that rows are handed over, and send them once; None where none of them may be sent."""
         framed = [each for row in rows if (each := self._frame(row)) is not None]
         if not framed:
-            return []
+            return None
         self._note([each.handed for each in framed if each.row.seq > self._handed_to])
         self._handed_to = max(self._handed_to, framed[-1].row.seq)
         if self._producer is None:
             self._producer = self._producer_factory()
-        answers = self._producer.send_all([each.record for each in framed], _ANSWER_TIMEOUT_SECONDS)
+        return _UnderWay(framed, self._producer.send_all([each.record for each in framed]))
+
+    def _settle(self, started: _UnderWay) -> list[tuple[PendingRow, Failure]]:
+        """Wait for the answers, and return what failed; then the client can no longer be trusted."""
+        answers = started.sending.answers(_ANSWER_TIMEOUT_SECONDS)
         failed: list[tuple[PendingRow, Failure]] = []
-        harmed = False
-        for each, answer in zip(framed, answers, strict=True):
+        acknowledged = 0
+        for each, answer in zip(started.framed, answers, strict=True):
             if not isinstance(answer, Failure):
                 self._acknowledged[each.row.seq] = answer
+                acknowledged += 1
             elif answer.kind is FailureKind.RECORD and answer.kept_back:
                 # Never left this machine, so nothing else was harmed and nothing is in doubt.
                 self._refuse(each.row, answer)
             else:
-                harmed = True
                 if answer.kind is FailureKind.TOPIC:
                     self.result.blocked.setdefault(each.row.row.topic, answer.reason)
                 failed.append((each.row, answer))
-        if len(failed) < len(framed):
+        if acknowledged:
             self._silent_attempts = 0
-        self.result.sent += sum(not isinstance(answer, Failure) for answer in answers)
-        if harmed:
-            self._drop_producer()
+        self.result.sent += acknowledged
         return failed
 
     def _frame(self, pending: PendingRow) -> _Framed | None:

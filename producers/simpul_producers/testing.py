@@ -309,9 +309,9 @@ class FakeProducer:
         self._poisoned = False
         self.closed = False
 
-    def send_all(self, records: Sequence[Outgoing], timeout_seconds: float) -> list[Place | Failure]:  # noqa: ARG002  # the port says so; here nothing takes time
+    def send_all(self, records: Sequence[Outgoing]) -> "FakeSending":
         """See `Producer`."""
-        return [self._send(record) for record in records]
+        return FakeSending([self._send(record) for record in records])
 
     def close(self) -> None:
         """See `Producer`."""
@@ -330,3 +330,14 @@ class FakeProducer:
         if failure.kind is not FailureKind.UNREACHABLE:
             self._poisoned = True
         return failure
+
+
+class FakeSending:
+    """Records that were answered at once; see `simpul_producers.producer.Sending`."""
+
+    def __init__(self, answers: list[Place | Failure]) -> None:
+        self._answers = answers
+
+    def answers(self, timeout_seconds: float) -> list[Place | Failure]:  # noqa: ARG002  # the port says so; here nothing takes time
+        """See `Sending`."""
+        return self._answers

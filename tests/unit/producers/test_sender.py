@@ -164,9 +164,9 @@ def test_a_broker_that_goes_away_on_the_way_keeps_what_it_acknowledged() -> None
 
     with pytest.raises(BrokerUnavailable):
         stage.sender.drain(progress=go_away)
-    assert stage.outbox.counts() == Counts(10, 15, 0)
+    assert stage.outbox.counts() == Counts(20, 5, 0)  # the second batch was on its way already
     stage.broker.reachable = True
-    assert stage.sender.drain() == DrainResult(sent=15)
+    assert stage.sender.drain() == DrainResult(sent=5)
     assert len(stage.bodies()) == 25
 
 
