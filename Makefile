@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test bench check lint types lock clean
+.PHONY: demo test bench check lint types newcomer lock clean
 
 .venv/.ready: requirements/dev.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Simpul needs Python 3.11 or newer; set PYTHON=python3.11")'
@@ -30,6 +30,10 @@ lint: .venv/.ready
 
 types: .venv/.ready
 	$(BIN)/mypy
+
+# From an empty virtual environment to the first receipt, and how long it took.
+newcomer: .venv/.ready
+	$(BIN)/python tests/newcomer/newcomer.py $(ARGS)
 
 # Pins and hashes only, no addresses: needs `pip install uv`.
 lock:

@@ -40,7 +40,7 @@ def run(
     from simpul_connectors.sinks import run as running  # noqa: PLC0415  # heavy; only when it is run
     from simpul_connectors.sinks.dialects import open_target  # noqa: PLC0415  # the same
     from simpul_connectors.sinks.spec import load_spec  # noqa: PLC0415  # the same
-    from simpul_schemas.connection import connect_from_settings  # noqa: PLC0415  # the same
+    from simpul_schemas.connection import client_options, connect_from_settings  # noqa: PLC0415  # the same
     from simpul_schemas.kafka_log import AssignedReader  # noqa: PLC0415  # the same
 
     spec = load_spec(sink)
@@ -49,7 +49,8 @@ def run(
     try:
         target.prepare()
         runner = running.SinkRunner(spec, connection.registry, target, on_outage=_say_outage)
-        reader = AssignedReader(connection.bootstrap_servers, spec.source.topics, runner.start_offset)
+        options = client_options(connection.settings.kafka)
+        reader = AssignedReader(connection.bootstrap_servers, spec.source.topics, runner.start_offset, **options)
         _say(
             f"Sink '{spec.name}' mengisi tabel '{spec.table}'; Ctrl-C untuk berhenti.",
             f"Sink '{spec.name}' fills table '{spec.table}'; Ctrl-C stops it.",

@@ -110,7 +110,7 @@ def _moment(text: str) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        moment = None  # type: ignore[assignment]  # told below, with the remedy
+        moment = None  # told below, with the remedy
     if moment is None or moment.tzinfo is None:
         raise SettingsError(
             f"'{text}' bukan saat dengan zona; contoh: 2024-02-14T20:00:00+07:00.",

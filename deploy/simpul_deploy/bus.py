@@ -45,10 +45,10 @@ def topic_specs() -> list[topics.TopicSpec]:
     ]
 
 
-def ensure_topics(bootstrap_servers: str, specs: Iterable[topics.TopicSpec]) -> int:
-    """Make the topics that are not there; returns how many."""
+def ensure_topics(bootstrap_servers: str, specs: Iterable[topics.TopicSpec], **options: object) -> int:
+    """Make the topics that are not there; returns how many. `options` are those of `connection.client_options`."""
     try:
-        admin = KafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=_TIMEOUT_MS)
+        admin = KafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=_TIMEOUT_MS, **options)
     except KafkaError as error:
         raise _unavailable(bootstrap_servers) from error
     try:

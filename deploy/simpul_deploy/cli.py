@@ -19,7 +19,8 @@ from simpul_processors import alert_commands, quarantine_commands, roster_comman
 from simpul_processors import commands as processors
 from simpul_processors.completeness_commands import completeness
 from simpul_producers import commands as producers
-from simpul_producers import import_commands
+from simpul_producers import connect as connecting
+from simpul_producers import import_commands, receipts_commands
 from simpul_producers.gateway import gateway_commands
 from simpul_producers.poller import commands as poller
 from simpul_schemas import regions_commands, schemas_commands
@@ -50,6 +51,7 @@ alerts = typer.Typer(no_args_is_help=True, help="Peringatan dini. / Early warnin
 gateway = typer.Typer(invoke_without_command=True)
 gateway_key = typer.Typer(no_args_is_help=True, help="Kunci gerbang. / Keys of the gateway.")
 roster = typer.Typer(no_args_is_help=True, help="Daftar pelapor. / Who is expected to report.")
+receipts = typer.Typer(no_args_is_help=True, help="Tanda terima. / Receipts.")
 outbox = typer.Typer(no_args_is_help=True, help="Kotak keluar. / The outbox.")
 
 app.command("up")(guarded(local.up))
@@ -57,6 +59,7 @@ app.command("down")(guarded(local.down))
 app.command("status")(guarded(local.status))
 app.command("demo")(guarded(demo.demo))
 app.command("poll")(guarded(poller.poll))
+app.command("connect")(guarded(connecting.connect))
 app.command("worker")(guarded(processors.worker))
 app.command("views")(guarded(processors.views))
 app.command("audit")(guarded(audit_commands.audit))
@@ -69,6 +72,9 @@ gateway_key.command("create")(guarded(gateway_commands.key_create))
 gateway_key.command("list")(guarded(gateway_commands.key_list))
 gateway_key.command("revoke")(guarded(gateway_commands.key_revoke))
 gateway_key.command("rotate")(guarded(gateway_commands.key_rotate))
+receipts.command("list")(guarded(receipts_commands.receipts_list))
+receipts.command("verify")(guarded(receipts_commands.receipts_verify))
+receipts.command("prove")(guarded(receipts_commands.receipts_prove))
 sink.command("run")(guarded(connectors.run))
 sink.command("status")(guarded(connectors.status))
 schemas.command("check")(guarded(schemas_commands.check))
@@ -88,6 +94,7 @@ app.add_typer(regions, name="regions")
 gateway.add_typer(gateway_key, name="key")
 app.add_typer(gateway, name="gateway")
 app.add_typer(outbox, name="outbox")
+app.add_typer(receipts, name="receipts")
 app.add_typer(sink, name="sink")
 quarantine.command("list")(guarded(quarantine_commands.quarantine_list))
 quarantine.command("show")(guarded(quarantine_commands.quarantine_show))

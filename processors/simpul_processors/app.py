@@ -11,8 +11,8 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,8 @@ class WorkerSettings:
     stores: Path
     limits: Limits
     signer: Signer
+    #: What a Kafka client needs besides the addresses: see `connection.client_options`.
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 def all_stages(settings: WorkerSettings) -> list[Callable[[], Stage]]:
@@ -137,11 +139,11 @@ class _Host:
 
     async def _open_and_run(self) -> None:
         # The offsets in a store are of one cluster's log; another cluster is another log.
-        cluster = await cluster_id(self._settings.bootstrap_servers)
+        cluster = await cluster_id(self._settings.bootstrap_servers, **self._settings.options)
         fingerprint = json.dumps([LAYOUT, cluster, self._stage.name, self._stage.declaration])
         store = LmdbStore(self._settings.stores / self._stage.name, fingerprint)
         try:
-            writer = KafkaWriter(self._settings.bootstrap_servers)
+            writer = KafkaWriter(self._settings.bootstrap_servers, **self._settings.options)
             if isinstance(self._stage, CompletenessStage):
                 with store.snapshot() as snapshot:
                     self._stage.remember(snapshot)
@@ -151,10 +153,12 @@ class _Host:
 
     async def _run_once(self, worker: Worker) -> None:
         group = consumer_group(self._stage.name)
-        servers, stage = self._settings.bootstrap_servers, self._stage
-        reader: LogReader = GroupReader(servers, group, stage.topics, worker.start_offset)
+        servers, stage, options = self._settings.bootstrap_servers, self._stage, self._settings.options
+        reader: LogReader = GroupReader(servers, group, stage.topics, worker.start_offset, **options)
         if stage.follows:
-            reader = FollowingReader(reader, lambda: AssignedReader(servers, stage.follows, worker.start_offset))
+            reader = FollowingReader(
+                reader, lambda: AssignedReader(servers, stage.follows, worker.start_offset, **options)
+            )
         await reader.start()
         self._moved_at = time.monotonic()
         beside = [asyncio.create_task(self._watch(reader, worker))]

@@ -5,9 +5,7 @@ the caller exits with; the data of what was done until then has been printed bef
 """
 
 import json
-import logging
 import sys
-import time
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -24,24 +22,17 @@ from simpul_producers.imports.mapping import load_mapping
 from simpul_producers.imports.refusals import RefusalReport
 from simpul_producers.imports.run import Importer, ImportResult, Progress
 from simpul_producers.imports.workbook import is_workbook
-from simpul_producers.kafka_producer import kafka_producer_factory
+from simpul_producers.link import now_micros, open_outbox, sender_factory
 from simpul_producers.outbox import Outbox
-from simpul_producers.sender import DrainResult, Sender
+from simpul_producers.sender import DrainResult
 from simpul_producers.show import progress_bar, show_import, show_status
 from simpul_producers.sqlite_outbox import SqliteOutbox
-from simpul_schemas.errors import BrokerUnavailable, RegistryUnavailable, SimpulError
-from simpul_schemas.registry import CachedRegistry, HttpRegistry
+from simpul_schemas.errors import SimpulError
 from simpul_schemas.settings import Settings, load_settings
 
-_OUTBOX_FILE = "outbox.db"
 _LATEST_REFUSED = 10
 
 Json = Annotated[bool, typer.Option("--json", help="Hasil sebagai JSON. / The result as JSON.")]
-
-
-def now_micros() -> int:
-    """Return the clock of this machine, microseconds since the epoch."""
-    return time.time_ns() // 1000
 
 
 @dataclass(slots=True)
@@ -151,15 +142,25 @@ def import_(  # noqa: PLR0913, PLR0917  # typer makes an option of each argument
 
 
 def outbox_status(json_output: Json = False) -> None:  # noqa: FBT002  # an option of the command line
-    """Isi kotak keluar: terkirim, menunggu, ditolak broker. / The outbox: sent, waiting, refused by the broker."""
+    """Isi kotak keluar: terkirim, menunggu, ditolak broker. / The outbox: sent, waiting, refused by the broker.
+
+    Example: simpul outbox status --json
+    """
     with ExitStack() as stack:
         outbox = _open_outbox(load_settings(), stack)
         counts = asdict(outbox.counts())
         refused = [row._asdict() for row in outbox.refused(_LATEST_REFUSED)]
         if json_output:
-            _print_json({"path": outbox.name, **counts, "latest_refused": refused})
+            identity = {"outbox": outbox.mark.outbox, "incarnation": outbox.mark.incarnation}
+            sizes = {"unreceipted": outbox.unreceipted(), "size_bytes": outbox.size_bytes()}
+            _print_json({"path": outbox.name, **counts, **sizes, **identity, "latest_refused": refused})
         else:
             show_status(outbox.name, counts, refused)
+            if outbox.mark.incarnation > 1:
+                sys.stderr.write(
+                    f"Kotak keluar ini pernah dipulihkan dari cadangan (penjelmaan {outbox.mark.incarnation}). / "
+                    f"This outbox was put back from a backup (incarnation {outbox.mark.incarnation}).\n"
+                )
 
 
 def drain_outbox(outbox: Outbox, settings: Settings) -> DrainResult:
@@ -168,9 +169,7 @@ def drain_outbox(outbox: Outbox, settings: Settings) -> DrainResult:
 
 
 def _open_outbox(settings: Settings, stack: ExitStack) -> SqliteOutbox:
-    outbox = SqliteOutbox(settings.data_dir / _OUTBOX_FILE)
-    stack.callback(outbox.close)
-    return outbox
+    return stack.enter_context(open_outbox(settings))
 
 
 def _report_path(settings: Settings, mapping: str) -> Path:
@@ -192,32 +191,12 @@ def _reporter(bar: ProgressBar, task: TaskID, name: str) -> Progress:
 
 
 def _drain(outbox: Outbox, settings: Settings) -> DrainResult:
-    servers, url = settings.kafka.bootstrap_servers, settings.registry.url
     waiting = outbox.counts().pending
     if not waiting:
         return DrainResult()
-    if not servers:
-        raise BrokerUnavailable(
-            "Alamat broker belum diatur (kafka.bootstrap_servers); peristiwa aman di kotak keluar.",
-            "No broker is configured (kafka.bootstrap_servers); events are safe in the outbox.",
-        )
-    if not url:
-        raise RegistryUnavailable(
-            "Alamat registri skema belum diatur (registry.url); peristiwa aman di kotak keluar.",
-            "No schema registry is configured (registry.url); events are safe in the outbox.",
-        )
-    # The client tells its troubles to the log as well; the user gets one sentence, from us.
-    logging.getLogger("kafka").addHandler(logging.NullHandler())
-    logging.getLogger("kafka").propagate = False
-    registry = HttpRegistry(url)
-    try:
-        cached = CachedRegistry(registry, settings.cache_dir, url)
-        sender = Sender(outbox, cached, kafka_producer_factory(servers), now_micros)
-        with progress_bar() as bar:
-            task = bar.add_task("Kirim / Send", total=float(waiting))
-            return sender.drain(progress=lambda sent: bar.update(task, completed=sent))
-    finally:
-        registry.close()
+    with sender_factory(outbox, settings) as make_sender, progress_bar() as bar:
+        task = bar.add_task("Kirim / Send", total=float(waiting))
+        return make_sender().drain(progress=lambda sent: bar.update(task, completed=sent))
 
 
 def _tell(outcome: ImportOutcome, outbox: Outbox | None, *, json_output: bool) -> None:

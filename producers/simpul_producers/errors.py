@@ -11,14 +11,17 @@
     OutsideError
     ├── GatewayFileError        a file of the gateway (keys, answers, pepper) cannot be read or written
     ├── KeysUnavailable         the gateway has not seen its keys for too long to trust them
+    ├── LinkBroken              a BrokerUnavailable with its cause by name, as a probe found it
     ├── OutboxError             the outbox on disk cannot do its work
     │   ├── DiskFull            no room left; what was taken before is intact
+    │   ├── OutboxFull          a limit of the outbox is reached; what was taken before is intact
     │   ├── OutboxNotWritable   no right to write there, or the folder cannot be made
     │   ├── OutboxDamaged       the file is no outbox, or is torn
     │   └── OutboxBusy          another process holds it longer than one waits
     ├── DatabaseUnavailable     the database that is polled does not answer, or refuses
     ├── ReportNotWritable       the report of refused rows cannot be written
     ├── WorkbookNotWritable     a template or an answer cannot be written
+    ├── ReceiptsNotReadable     the credential may not read the province's receipts
     ├── SenderRunning           another process is sending this outbox already
     └── SendFailed              the broker answers, but did not take a record, for a reason that is not the record's own
 
@@ -28,7 +31,8 @@ Every message is held in Indonesian and in English, as in `simpul_schemas.errors
 from pathlib import Path
 from typing import ClassVar
 
-from simpul_schemas.errors import CallerError, OutsideError
+from simpul_producers.findings import Finding
+from simpul_schemas.errors import BrokerUnavailable, CallerError, OutsideError
 
 
 class KeyRefused(CallerError):
@@ -130,6 +134,17 @@ class KeysUnavailable(OutsideError):
         )
 
 
+class LinkBroken(BrokerUnavailable):
+    """The way to the broker is broken, and a probe has found where; `finding` says it in full."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(
+            f"{finding.message_id}: {finding.remedy_id}. Peristiwa aman di kotak keluar. [{finding.code}]",
+            f"{finding.message_en}: {finding.remedy_en}. Events are safe in the outbox. [{finding.code}]",
+        )
+        self.finding = finding
+
+
 class OutboxError(OutsideError):
     """The outbox on disk cannot do its work; `path` is its file."""
 
@@ -147,6 +162,13 @@ class DiskFull(OutboxError):
 
     what_id = "Disk penuh: kotak keluar {path} tidak bisa menerima lagi ({detail}); kosongkan disk lalu ulangi."
     what_en = "The disk is full: the outbox {path} takes no more ({detail}); make room, then try again."
+
+
+class OutboxFull(OutboxError):
+    """A limit of the outbox is reached; what was taken before is intact, what was handed in now is not taken."""
+
+    what_id = "Kotak keluar {path} penuh ({detail}); kirim dulu yang menunggu, atau naikkan batasnya (outbox.*)."
+    what_en = "The outbox {path} is full ({detail}); send what waits first, or raise the limit (outbox.*)."
 
 
 class OutboxNotWritable(OutboxError):
@@ -190,6 +212,17 @@ class WorkbookNotWritable(OutsideError):
             f"The file {path} cannot be written ({detail}); close it in Excel, or choose another place.",
         )
         self.path = path
+
+
+class ReceiptsNotReadable(OutsideError):
+    """The credential may not read the receipts of a province, or there is no such topic; sending goes on."""
+
+    def __init__(self, topic: str, detail: str) -> None:
+        super().__init__(
+            f"Tanda terima di {topic} tidak boleh dibaca dengan kredensial ini ({detail}); minta hak READ.",
+            f"The receipts in {topic} may not be read with this credential ({detail}); ask for the right to READ.",
+        )
+        self.topic = topic
 
 
 class SenderRunning(OutsideError):

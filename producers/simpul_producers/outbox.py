@@ -11,11 +11,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import IntEnum
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
+from simpul_producers.producer import Place
 from simpul_schemas.errors import InvalidEvent
+from simpul_schemas.receipts import Fate
 
 _HIGHEST_REVISION = 2**63 - 1
+NO_PLACES: Mapping[int, Place] = MappingProxyType({})
 
 
 class State(IntEnum):
@@ -87,6 +91,63 @@ class Known(NamedTuple):
     settled_at: int | None
 
 
+class HandedOver(NamedTuple):
+    """An event that is about to be sent: its place in the order, the id of its frame, the leaf hash of its value.
+
+    Noted before it leaves, so that a receipt finds it also where the broker's answer was never heard.
+    """
+
+    seq: int
+    wire_id: int
+    leaf: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What one receipt says of events of ours, to be noted in one transaction; see `receipts_taker`.
+
+    `accepted` are all leaf hashes that are in its tree and won, `superseded` those that came too late, `refused` what
+    was refused by event id, and `refused_offsets` where its event id could not be read.
+    """
+
+    topic: str
+    partition: int
+    first_offset: int
+    next_offset: int
+    body: bytes
+    verified: bool
+    accepted: frozenset[bytes]
+    superseded: frozenset[bytes]
+    refused: Mapping[str, tuple[int, tuple[str, ...]]]
+    refused_offsets: Mapping[int, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """All that the outbox holds of one event; `body` of the receipt is the one that told its fate."""
+
+    row: OutboxRow
+    state: State
+    reason: str
+    taken_at: int
+    settled_at: int | None
+    wire_id: int | None
+    leaf: bytes | None
+    place: Place | None
+    fate: Fate | None
+    codes: tuple[str, ...]
+    receipt: bytes | None
+    verified: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """How long what is done with stays, in microseconds: from the receipt on; refused, or never receipted."""
+
+    settled: int
+    other: int
+
+
 class Outbox(Protocol):
     """Keeps events from the moment they are taken until the broker has them."""
 
@@ -112,8 +173,17 @@ class Outbox(Protocol):
     def pending(self, limit: int, after_seq: int = 0) -> list[PendingRow]:
         """Return the first events that wait behind a place in the order, without taking them out."""
 
-    def mark_sent(self, seqs: Iterable[int], settled_at: int) -> None:
-        """Note that the broker has acknowledged events; only those that wait change."""
+    def mark_sent(
+        self,
+        seqs: Iterable[int],
+        settled_at: int,
+        places: Mapping[int, Place] = NO_PLACES,
+        handed: Sequence[HandedOver] = (),
+    ) -> None:
+        """Note that the broker has acknowledged events, and where it put them; only those that wait change.
+
+        `handed` are those that are about to be sent next: noted in the same transaction, as each costs a flush.
+        """
 
     def mark_refused(self, seq: int, reason: str, settled_at: int) -> None:
         """Note that the broker refused an event for itself; only one that waits changes."""
@@ -131,7 +201,36 @@ class Outbox(Protocol):
         """Return the highest revision ever taken or reserved for a subject; 0 where there is none."""
 
     def latest(self, subject: str) -> OutboxRow | None:
-        """Return a subject's event of the highest revision that the broker did not refuse; None where there is none."""
+        """Return a subject's event of the highest revision that was not refused; None where there is none."""
+
+    def latest_ids(self, limit: int) -> list[str]:
+        """Return the ids of the events that were taken last, newest first."""
+
+    def record(self, event_id: str) -> Record | None:
+        """Return all that is known of an event; None where it was never taken, or was pruned."""
+
+    def settle(self, settlements: Sequence[Settlement], log: str, next_offset: int, settled_at: int) -> int:
+        """Note what receipts say, and how far their log was read, in one transaction; returns how many events changed.
+
+        Only events of the same topic change. Accepted is proved by the hash of the very value, so it stands against
+        all else that is said; an event that still waits is known to have arrived by it. The receipts are kept.
+        """
+
+    def receipts_read(self, log: str) -> int:
+        """Return the offset that the next receipts of a log are to be read from; 0 at first."""
+
+    def awaiting(self) -> list[str]:
+        """Return the topics of which events were handed over and have no receipt yet."""
+
+    def unreceipted(self) -> int:
+        """Return how many events the broker has acknowledged that have no receipt yet."""
+
+    def prune(self, now_micros: int, keep: Keep, limit: int) -> int:
+        """Remove at most so many events that are done with for long enough, and return how many.
+
+        What they said last of their subjects, their revisions and their ids stay known: a revision is never handed out
+        twice, and an event that comes again still adds nothing.
+        """
 
     def find(self, event_id: str) -> Known | None:
         """Return what is known of an event; None where it was never taken, or was pruned."""

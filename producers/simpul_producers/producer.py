@@ -5,10 +5,10 @@ later send on every topic. So a failed delivery says nothing certain about its o
 new client.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from simpul_schemas.log import Outgoing
 
@@ -28,30 +28,41 @@ class FailureKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a record was not acknowledged; `reason` is the client's own word for it."""
+    """Why a record was not acknowledged; `reason` is the client's own word for it.
+
+    `kept_back`: the client itself refused it before anything was sent, so that no other record was harmed.
+    """
 
     kind: FailureKind
     reason: str
+    kept_back: bool = False
 
 
-class Delivery(Protocol):
-    """One record on its way."""
+class Place(NamedTuple):
+    """Where in its topic the broker has put a record."""
 
-    def failure(self, timeout_seconds: float) -> Failure | None:
-        """Wait for the broker's answer on this very record: None when it was acknowledged."""
+    partition: int
+    offset: int
 
 
 class Producer(Protocol):
     """A connected Kafka client; none of its methods raises for what happens to a record."""
 
-    def send(self, record: Outgoing) -> Delivery | Failure:
-        """Hand a record over; a `Failure` where the client refused it before anything was sent."""
-
-    def flush(self, timeout_seconds: float) -> None:
-        """Push out what is under way and wait for it, roughly: only a `Delivery` knows what became of its record."""
+    def send_all(self, records: Sequence[Outgoing]) -> "Sending":
+        """Begin to send records in their order, and return without waiting for answers."""
 
     def close(self) -> None:
         """Drop the connection at once; harmless when called twice."""
+
+
+class Sending(Protocol):
+    """Records on their way."""
+
+    def answers(self, timeout_seconds: float) -> list[Place | Failure]:
+        """Wait for the broker's answer on each record: its place, or why not.
+
+        Ends early with failures where the way to the broker breaks meanwhile.
+        """
 
 
 #: Connects; raises `BrokerUnavailable` within about ten seconds where nobody answers.

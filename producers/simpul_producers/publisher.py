@@ -8,7 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from simpul_producers.admission import ENVELOPE_FIELDS, Clock, judge, to_row
+from simpul_producers.background import BackgroundSender
 from simpul_producers.outbox import Outbox, OutboxRow
+from simpul_producers.receipts import EventReceipt, event_receipt
 from simpul_schemas import door
 from simpul_schemas.contract import EventType, event_type
 from simpul_schemas.errors import InvalidEvent
@@ -52,15 +54,24 @@ class Published:
 
 
 class Publisher:
-    """Takes events into an outbox on behalf of one publishing system (`source`, for example `sitimdu.13`)."""
+    """Takes events into an outbox on behalf of one publishing system (`source`, for example `sitimdu.13`).
+
+    `sending` is who sends them in the background; `link.open_publisher` makes both as the settings say.
+    """
 
     def __init__(
-        self, outbox: Outbox, source: str, clock: Clock, randomness: Callable[[int], bytes] = os.urandom
+        self,
+        outbox: Outbox,
+        source: str,
+        clock: Clock,
+        randomness: Callable[[int], bytes] = os.urandom,
+        sending: BackgroundSender | None = None,
     ) -> None:
         self._outbox = outbox
         self._source = source
         self._clock = clock
         self._randomness = randomness
+        self._sending = sending
 
     def publish(self, draft: Draft) -> Published:
         """Take one event and return when it is on disk, or raise `InvalidEvent` with the codes of what is wrong.
@@ -83,7 +94,29 @@ class Publisher:
             rows.append(to_row(kind, record))
             answers.append(Published(record["event_id"], revision, warnings))
         self._outbox.add(rows, now)
+        if self._sending is not None:
+            self._sending.wake()
         return answers
+
+    def receipt(self, event_id: str) -> EventReceipt:
+        """Return what has become of an event: accepted, superseded, refused with codes, on its way, or unknown.
+
+        Asked of the outbox alone, so it answers without a network; where nothing moves it says why.
+        """
+        trouble = self._sending.health.trouble if self._sending is not None else None
+        return event_receipt(event_id, self._outbox.record(event_id), trouble)
+
+    def wait(self, event_id: str, seconds: float) -> EventReceipt:
+        """Wait until an event is accepted, superseded or refused, at most so long, and return where it stands."""
+        if self._sending is not None:
+            self._sending.wait_for(lambda: self.receipt(event_id).final, seconds)
+        return self.receipt(event_id)
+
+    def flush(self, seconds: float) -> bool:
+        """Wait until the broker has all that this outbox holds, at most so long; returns whether it does."""
+        if self._sending is not None:
+            self._sending.wait_for(lambda: not self._outbox.counts().pending, seconds)
+        return not self._outbox.counts().pending
 
     def _check_all(self, drafts: Sequence[Draft], now: int) -> None:
         """Refuse before revisions are reserved, so that what is refused leaves no trace."""

@@ -7,14 +7,30 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from simpul_producers.errors import SenderRunning
+from simpul_producers.errors import ReceiptsNotReadable, SenderRunning
 from simpul_producers.gateway.answers import KEPT_MICROS, Refusal
 from simpul_producers.gateway.keys import Key
-from simpul_producers.outbox import Counts, Known, Note, OutboxRow, PendingRow, RefusedRow, State, next_revision
+from simpul_producers.outbox import (
+    NO_PLACES,
+    Counts,
+    HandedOver,
+    Keep,
+    Known,
+    Note,
+    OutboxRow,
+    PendingRow,
+    Record,
+    RefusedRow,
+    Settlement,
+    State,
+    next_revision,
+)
 from simpul_producers.poller.source import Cursor, TableRow
-from simpul_producers.producer import Delivery, Failure, FailureKind
+from simpul_producers.producer import Failure, FailureKind, Place
+from simpul_producers.receipts_taker import Taken
 from simpul_schemas.errors import BrokerUnavailable
 from simpul_schemas.log import Outgoing
+from simpul_schemas.receipts import Fate
 from simpul_schemas.testing import InMemoryLog
 
 
@@ -25,6 +41,13 @@ class _Kept:
     settled_at: int | None = None
     state: State = State.PENDING
     reason: str = ""
+    wire_id: int | None = None
+    leaf: bytes | None = None
+    place: Place | None = None
+    fate: Fate | None = None
+    codes: tuple[str, ...] = ()
+    receipt: Settlement | None = None
+    pruned: bool = False
 
 
 class InMemoryOutbox:
@@ -35,7 +58,13 @@ class InMemoryOutbox:
         self._notes: dict[tuple[str, str], bytes] = {}
         self._ids: set[str] = set()
         self._revisions: dict[str, int] = {}
+        self._totals: Counter[State] = Counter()
+        self._logs: dict[str, int] = {}
         self._sending = threading.Lock()
+
+    @property
+    def _there(self) -> list[_Kept]:
+        return [kept for kept in self._kept if not kept.pruned]
 
     @property
     def name(self) -> str:
@@ -54,6 +83,7 @@ class InMemoryOutbox:
             if row.event_id not in self._ids:
                 self._ids.add(row.event_id)
                 self._kept.append(_Kept(row, taken_at))
+                self._totals[State.PENDING] += 1
                 self._revisions[row.subject] = max(self.last_revision(row.subject), row.revision)
         return len(self._kept) - before
 
@@ -78,10 +108,21 @@ class InMemoryOutbox:
         ]
         return waiting[:limit]
 
-    def mark_sent(self, seqs: Iterable[int], settled_at: int) -> None:
+    def mark_sent(
+        self,
+        seqs: Iterable[int],
+        settled_at: int,
+        places: Mapping[int, Place] = NO_PLACES,
+        handed: Sequence[HandedOver] = (),
+    ) -> None:
         """See `Outbox`."""
         for seq in seqs:
-            self._settle(seq, State.SENT, "", settled_at)
+            if self._settle(seq, State.SENT, "", settled_at):
+                self._kept[seq - 1].place = places.get(seq)
+        for seq, wire_id, leaf in handed:
+            kept = self._kept[seq - 1]
+            if kept.state is State.PENDING:
+                kept.wire_id, kept.leaf = wire_id, leaf
 
     def mark_refused(self, seq: int, reason: str, settled_at: int) -> None:
         """See `Outbox`."""
@@ -89,18 +130,18 @@ class InMemoryOutbox:
 
     def counts(self) -> Counts:
         """See `Outbox`."""
-        found = Counter(kept.state for kept in self._kept)
+        found = self._totals
         return Counts(found[State.SENT], found[State.PENDING], found[State.REFUSED])
 
     def event_ids(self, state: State) -> Iterator[str]:
         """See `Outbox`."""
-        return (kept.row.event_id for kept in self._kept if kept.state is state)
+        return (kept.row.event_id for kept in self._there if kept.state is state)
 
     def refused(self, limit: int) -> list[RefusedRow]:
         """See `Outbox`."""
         found = [
             RefusedRow(kept.row.event_id, kept.row.topic, kept.row.subject, kept.reason)
-            for kept in reversed(self._kept)
+            for kept in reversed(self._there)
             if kept.state is State.REFUSED
         ]
         return found[:limit]
@@ -111,7 +152,12 @@ class InMemoryOutbox:
 
     def latest(self, subject: str) -> OutboxRow | None:
         """See `Outbox`."""
-        rows = [kept.row for kept in self._kept if kept.row.subject == subject and kept.state is not State.REFUSED]
+        # What was pruned still says in what state it left its subject.
+        rows = [
+            kept.row
+            for kept in self._kept
+            if kept.row.subject == subject and kept.state is not State.REFUSED and kept.fate is not Fate.REFUSED
+        ]
         return max(rows, key=lambda row: (row.revision, row.event_id), default=None)
 
     def find(self, event_id: str) -> Known | None:
@@ -134,6 +180,66 @@ class InMemoryOutbox:
             raise
         return revisions
 
+    def latest_ids(self, limit: int) -> list[str]:
+        """See `Outbox`."""
+        return [kept.row.event_id for kept in reversed(self._there)][:limit]
+
+    def record(self, event_id: str) -> Record | None:
+        """See `Outbox`."""
+        for kept in self._there:
+            if kept.row.event_id == event_id:
+                return Record(
+                    kept.row, kept.state, kept.reason, kept.taken_at, kept.settled_at, kept.wire_id, kept.leaf,
+                    kept.place, kept.fate, kept.codes, kept.receipt.body if kept.receipt else None,
+                    kept.receipt.verified if kept.receipt else False,
+                )  # fmt: skip
+        return None
+
+    def settle(self, settlements: Sequence[Settlement], log: str, next_offset: int, settled_at: int) -> int:
+        """See `Outbox`."""
+        self._logs[log] = next_offset
+        return sum(
+            self._tell(kept, said, settled_at)
+            for said in settlements
+            for kept in self._there
+            if kept.row.topic == said.topic and kept.leaf is not None
+        )
+
+    def _tell(self, kept: _Kept, said: Settlement, settled_at: int) -> bool:
+        fate, codes = _fate_of(kept, said)
+        if fate is None:
+            return False
+        self._totals[kept.state] -= 1
+        self._totals[State.SENT] += 1
+        kept.state, kept.fate, kept.codes, kept.receipt, kept.settled_at = State.SENT, fate, codes, said, settled_at
+        return True
+
+    def receipts_read(self, log: str) -> int:
+        """See `Outbox`."""
+        return self._logs.get(log, 0)
+
+    def awaiting(self) -> list[str]:
+        """See `Outbox`."""
+        return sorted({kept.row.topic for kept in self._there if kept.leaf is not None and kept.fate is None})
+
+    def unreceipted(self) -> int:
+        """See `Outbox`."""
+        return sum(kept.state is State.SENT and kept.leaf is not None and kept.fate is None for kept in self._there)
+
+    def prune(self, now_micros: int, keep: Keep, limit: int) -> int:
+        """See `Outbox`."""
+        done = []
+        for kept in self._there:
+            settled = kept.settled_at
+            if settled is None:
+                continue
+            well = kept.state is State.SENT and kept.fate in {Fate.ACCEPTED, Fate.SUPERSEDED}
+            if (well and settled < now_micros - keep.settled) or settled < now_micros - keep.other:
+                done.append(kept)
+        for kept in done[:limit]:
+            kept.pruned = True
+        return len(done[:limit])
+
     @contextmanager
     def sender_lock(self) -> Iterator[None]:
         """See `Outbox`."""
@@ -147,10 +253,29 @@ class InMemoryOutbox:
     def close(self) -> None:
         """See `Outbox`."""
 
-    def _settle(self, seq: int, state: State, reason: str, settled_at: int) -> None:
+    def _settle(self, seq: int, state: State, reason: str, settled_at: int) -> bool:
         kept = self._kept[seq - 1] if 0 < seq <= len(self._kept) else None
-        if kept is not None and kept.state is State.PENDING:
-            kept.state, kept.reason, kept.settled_at = state, reason, settled_at
+        if kept is None or kept.state is not State.PENDING:
+            return False
+        kept.state, kept.reason, kept.settled_at = state, reason, settled_at
+        self._totals[State.PENDING] -= 1
+        self._totals[state] += 1
+        return True
+
+
+def _fate_of(kept: _Kept, said: Settlement) -> tuple[Fate | None, tuple[str, ...]]:
+    if kept.fate is not Fate.ACCEPTED and kept.leaf in said.accepted:
+        return Fate.ACCEPTED, ()
+    if kept.fate is not None:
+        return None, ()
+    if kept.leaf in said.superseded:
+        return Fate.SUPERSEDED, ()
+    offset, codes = said.refused.get(kept.row.event_id, (-1, ()))
+    if offset >= 0 and kept.place in {None, Place(said.partition, offset)}:
+        return Fate.REFUSED, codes
+    if kept.place is not None and kept.place.partition == said.partition and kept.place.offset in said.refused_offsets:
+        return Fate.REFUSED, said.refused_offsets[kept.place.offset]
+    return None, ()
 
 
 class InMemoryTable:
@@ -221,56 +346,68 @@ class FakeBroker:
         return [record for topic in self.log.topics.values() for record, _ in topic]
 
 
+class InMemoryReceiptLog:
+    """The receipts of a `FakeBroker`; topics in `forbidden` may not be read."""
+
+    cluster = "memory"
+
+    def __init__(self, broker: FakeBroker) -> None:
+        self._broker = broker
+        self.forbidden: set[str] = set()
+
+    def read(self, topic: str, offset: int) -> Taken:
+        """See `simpul_producers.receipts_taker.ReceiptLog`."""
+        if topic in self.forbidden:
+            raise ReceiptsNotReadable(topic, "TopicAuthorizationFailedError")
+        if not self._broker.reachable:
+            raise BrokerUnavailable("Broker tidak menjawab.", "The broker does not answer.")
+        values = [record.value or b"" for record, _ in self._broker.log.topics[topic][offset : offset + 2]]
+        return Taken(values, offset + len(values))
+
+    def close(self) -> None:
+        """See `ReceiptLog`."""
+
+
 class FakeProducer:
     """A client of a `FakeBroker`; see `simpul_producers.producer.Producer`."""
 
     def __init__(self, broker: FakeBroker) -> None:
         self._broker = broker
         self._poisoned = False
-        self._waiting: list[_FakeDelivery] = []
         self.closed = False
 
-    def send(self, record: Outgoing) -> Delivery | Failure:
+    def send_all(self, records: Sequence[Outgoing]) -> "FakeSending":
         """See `Producer`."""
-        if self.closed:
-            return Failure(FailureKind.OTHER, "closed")
-        if len(record.value or b"") > self._broker.client_limit_bytes:
-            return Failure(FailureKind.RECORD, "MessageSizeTooLargeError")
-        delivery = _FakeDelivery(record)
-        self._waiting.append(delivery)
-        return delivery
-
-    def flush(self, timeout_seconds: float) -> None:  # noqa: ARG002  # the port says so; here nothing takes time
-        """See `Producer`."""
-        for delivery in self._waiting:
-            delivery.answer = self._answer(delivery.record)
-        self._waiting.clear()
+        return FakeSending([self._send(record) for record in records])
 
     def close(self) -> None:
         """See `Producer`."""
         self.closed = True
 
-    def _answer(self, record: Outgoing) -> Failure | None:
-        if self._poisoned:
+    def _send(self, record: Outgoing) -> Place | Failure:
+        if len(record.value or b"") > self._broker.client_limit_bytes:
+            return Failure(FailureKind.RECORD, "MessageSizeTooLargeError", kept_back=True)
+        if self.closed or self._poisoned:
             return Failure(FailureKind.OTHER, "producer in fatal state")
         if not self._broker.reachable:
             return Failure(FailureKind.UNREACHABLE, "timed out")
         failure = self._broker.judge(record)
         if failure is None:
-            self._broker.log.append(record)
-        elif failure.kind is not FailureKind.UNREACHABLE:
+            return Place(0, self._broker.log.append(record))
+        if failure.kind is not FailureKind.UNREACHABLE:
             self._poisoned = True
         return failure
 
 
-class _FakeDelivery:
-    def __init__(self, record: Outgoing) -> None:
-        self.record = record
-        self.answer: Failure | None = Failure(FailureKind.UNREACHABLE, "not flushed")
+class FakeSending:
+    """Records that were answered at once; see `simpul_producers.producer.Sending`."""
 
-    def failure(self, timeout_seconds: float) -> Failure | None:  # noqa: ARG002  # as `flush`
-        """See `Delivery`."""
-        return self.answer
+    def __init__(self, answers: list[Place | Failure]) -> None:
+        self._answers = answers
+
+    def answers(self, timeout_seconds: float) -> list[Place | Failure]:  # noqa: ARG002  # the port says so; here nothing takes time
+        """See `Sending`."""
+        return self._answers
 
 
 class InMemoryKeyStore:

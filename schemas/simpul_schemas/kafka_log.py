@@ -90,9 +90,9 @@ def _joined(partition: Partition, runs: Sequence[Run]) -> Block:
     return Block(partition, values, keys, range(offsets[0], offsets[-1] + 1) if whole else offsets, timestamps)
 
 
-async def cluster_id(bootstrap_servers: str) -> str:
+async def cluster_id(bootstrap_servers: str, **options: object) -> str:
     """Return the id of the cluster behind an address, by which a store knows whether its offsets are of this log."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, **options)
     try:
         await admin.start()
         return str((await admin.describe_cluster())["cluster_id"])
@@ -192,7 +192,9 @@ class _Reader:
 class GroupReader(_Reader):
     """Shares topics with the other members of a consumer group; Kafka says who reads which partition."""
 
-    def __init__(self, bootstrap_servers: str, group: str, topics: Iterable[str], start_offset: StartOffset) -> None:
+    def __init__(
+        self, bootstrap_servers: str, group: str, topics: Iterable[str], start_offset: StartOffset, **options: object
+    ) -> None:
         super().__init__(
             bootstrap_servers,
             start_offset,
@@ -201,6 +203,7 @@ class GroupReader(_Reader):
             heartbeat_interval_ms=_SESSION_TIMEOUT_MS // 4,
             # A partition that moves is read anew by whoever gets it, so as few as possible move.
             partition_assignment_strategy=[StickyPartitionAssignor],
+            **options,
         )
         self._topics = list(topics)
 
@@ -250,8 +253,10 @@ class _SeekOnAssignment(aiokafka.ConsumerRebalanceListener):  # type: ignore[mis
 class AssignedReader(_Reader):
     """Reads every partition of the given topics, alone."""
 
-    def __init__(self, bootstrap_servers: str, topics: Iterable[str], start_offset: StartOffset) -> None:
-        super().__init__(bootstrap_servers, start_offset)
+    def __init__(
+        self, bootstrap_servers: str, topics: Iterable[str], start_offset: StartOffset, **options: object
+    ) -> None:
+        super().__init__(bootstrap_servers, start_offset, **options)
         self._topics = list(topics)
 
     async def start(self) -> None:
@@ -277,8 +282,9 @@ class KafkaWriter:
     After any failed send the producer is made anew, because aiokafka's refuses all later records of that partition.
     """
 
-    def __init__(self, bootstrap_servers: str) -> None:
+    def __init__(self, bootstrap_servers: str, **options: object) -> None:
         self._bootstrap_servers = bootstrap_servers
+        self._options = options
         self._producer: aiokafka.AIOKafkaProducer | None = None
 
     async def start(self) -> None:
@@ -290,6 +296,7 @@ class KafkaWriter:
             linger_ms=5,
             max_batch_size=_SEND_BYTES,
             max_request_size=2 << 20,
+            **self._options,
         )
         try:
             await producer.start()

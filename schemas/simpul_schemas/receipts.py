@@ -130,6 +130,18 @@ class Receipt:
         """The leaf hashes of the accepted records, in the order of the log."""
         return [self.leaves[at : at + HASH_SIZE] for at in range(0, len(self.leaves), HASH_SIZE)]
 
+    def encoded(self) -> bytes:
+        """Return the Avro body: the one way to write this receipt, so that any other bytes were changed."""
+        return encode(
+            _RECEIPT,
+            {
+                "kid": self.kid,
+                "signature": b64encode(self.signature).decode(),
+                "statement": self.text,
+                "leaves": b64encode(self.leaves).decode(),
+            },
+        )
+
     def genuine(self, verify: Verify) -> bool:
         """Return whether a known key has signed it, and the leaves are those that it has signed."""
         if not verify(self.kid, self.signature, _DOMAIN + self.text.encode()):
@@ -197,15 +209,7 @@ def write_receipt(statement: Statement, leaves: Sequence[bytes], signer: Signer)
     """Sign a statement and return the Avro body of its receipt; `leaves` are the hashes that its root stands for."""
     text = json.dumps(asdict(statement), separators=(",", ":"))
     signature = signer.sign(_DOMAIN + text.encode())
-    return encode(
-        _RECEIPT,
-        {
-            "kid": signer.kid,
-            "signature": b64encode(signature).decode(),
-            "statement": text,
-            "leaves": b64encode(b"".join(leaves)).decode(),
-        },
-    )
+    return Receipt(signer.kid, signature, text, b"".join(leaves)).encoded()
 
 
 def read_receipt(body: bytes) -> Receipt:

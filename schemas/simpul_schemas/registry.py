@@ -18,7 +18,7 @@ import httpx
 from simpul_schemas.errors import RegistryRefused, RegistryUnavailable
 
 _CONTENT_TYPE = "application/vnd.schemaregistry.v1+json"
-_TIMEOUT_SECONDS = 10.0
+TIMEOUT_SECONDS = 10.0
 #: Codes of the Confluent interface for "there is no such subject, version or schema".
 NOT_FOUND_CODES = frozenset({40401, 40402, 40403})
 
@@ -62,7 +62,7 @@ class HttpRegistry:
 
     def __init__(self, url: str, client: httpx.Client | None = None) -> None:
         self._url = url.rstrip("/")
-        self._client = client or httpx.Client(timeout=_TIMEOUT_SECONDS)
+        self._client = client or httpx.Client(timeout=TIMEOUT_SECONDS)
 
     def register(self, subject: str, schema: str) -> int:
         """See `Registry`."""

@@ -14,6 +14,7 @@ import typer
 
 from simpul_schemas import gate
 from simpul_schemas.columns_probe import NoDecoder
+from simpul_schemas.connection import open_registry
 from simpul_schemas.errors import SettingsError
 from simpul_schemas.gate import Located
 from simpul_schemas.registry import HttpRegistry
@@ -97,15 +98,15 @@ def _alone(entries: Sequence[ContractSchema]) -> list[Located]:
 @contextmanager
 def _registry() -> Iterator[HttpRegistry]:
     """Connect to the registry of the settings, without its answers of yesterday; the gate asks what is there now."""
-    url = load_settings().registry.url
-    if not url:
+    settings = load_settings().registry
+    if not settings.url:
         raise SettingsError(
             "Pengaturan 'registry.url' kosong; jalankan 'simpul up', isi SIMPUL__REGISTRY__URL, atau pakai "
             "'--against GITREF'.",
             "The setting 'registry.url' is empty; run 'simpul up', set SIMPUL__REGISTRY__URL, or use "
             "'--against GITREF'.",
         )
-    registry = HttpRegistry(url)
+    registry = open_registry(settings)
     try:
         yield registry
     finally:

@@ -16,6 +16,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from simpul_schemas.errors import SettingsError
 from simpul_schemas.gateway_settings import GatewaySettings
+from simpul_schemas.link_settings import (
+    KafkaSettings,
+    OutboxSettings,
+    PublisherSettings,
+    ReceiptsSettings,
+    RegistrySettings,
+)
 
 PREFIX = "SIMPUL__"
 CONFIG_VARIABLE = "SIMPUL_CONFIG"
@@ -25,28 +32,10 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class KafkaSettings(_Section):
-    """How to reach the broker; empty means the local stack, where one runs."""
-
-    bootstrap_servers: str = ""
-
-
-class RegistrySettings(_Section):
-    """How to reach the schema registry: base URL up to where `/subjects` begins; empty means the local stack."""
-
-    url: str = ""
-
-
 class DatabaseSettings(_Section):
     """The ministry's database; empty means the local stack. Holds a password: give it by environment or file."""
 
     url: str = ""
-
-
-class ReceiptSettings(_Section):
-    """Who signs receipts; empty means `keys/receipts.pem` in `data_dir`, made by the first worker that needs it."""
-
-    signing_key_file: Path | None = None
 
 
 class Settings(_Section):
@@ -56,7 +45,9 @@ class Settings(_Section):
     registry: RegistrySettings = RegistrySettings()
     database: DatabaseSettings = DatabaseSettings()
     gateway: GatewaySettings = GatewaySettings()
-    receipts: ReceiptSettings = ReceiptSettings()
+    receipts: ReceiptsSettings = ReceiptsSettings()
+    outbox: OutboxSettings = OutboxSettings()
+    publisher: PublisherSettings = PublisherSettings()
     data_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("simpul", appauthor=False)))
     cache_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_cache_dir("simpul", appauthor=False)))
 

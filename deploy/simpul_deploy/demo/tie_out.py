@@ -19,7 +19,7 @@ from simpul_processors.partial_stage import input_topics
 from simpul_processors.views import VIEWS
 from simpul_producers.outbox import State
 from simpul_producers.sqlite_outbox import SqliteOutbox
-from simpul_schemas.connection import Connection
+from simpul_schemas.connection import Connection, client_options
 from simpul_schemas.figures import ViewSpec
 from simpul_schemas.kafka_log import AssignedReader
 from simpul_schemas.log import Block
@@ -136,7 +136,9 @@ def tie_out(connection: Connection, imported: Imported) -> TieOut:
 
 def _read(connection: Connection, topics: Sequence[str]) -> list[Block]:
     async def read() -> list[Block]:
-        reader = AssignedReader(connection.bootstrap_servers, topics, lambda _: 0)
+        reader = AssignedReader(
+            connection.bootstrap_servers, topics, lambda _: 0, **client_options(connection.settings.kafka)
+        )
         await reader.start()
         try:
             return await audit.read_all(reader)

@@ -23,17 +23,19 @@ from simpul_producers.gateway.metrics import Metrics
 from simpul_producers.gateway.peppers import load_pepper
 from simpul_producers.gateway.sqlite_answers import SqliteAnswerMemory
 from simpul_producers.gateway.sqlite_keys import KEYS_FILE, SqliteKeyStore
-from simpul_producers.kafka_producer import kafka_producer_factory, probe
+from simpul_producers.kafka_producer import kafka_producer_factory
+from simpul_producers.link import open_outbox
 from simpul_producers.sender import Sender
 from simpul_producers.sqlite_outbox import SqliteOutbox
+from simpul_schemas.connection import client_options, open_registry, server_list
 from simpul_schemas.errors import BrokerUnavailable, OutsideError, RegistryRefused, RegistryUnavailable, SettingsError
-from simpul_schemas.registry import CachedRegistry, HttpRegistry
+from simpul_schemas.registry import CachedRegistry
 from simpul_schemas.settings import Settings
 
 _ANSWERS_FILE = "gateway-answers.db"
-_OUTBOX_FILE = "outbox.db"
 #: How long requests under way may take to end after a signal.
 _GRACE_SECONDS = 20
+_PROBE_TIMEOUT_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,7 @@ def open_gateway(settings: Settings, journal: Journal, clock: Callable[[], int])
     """Open the files of a gateway, start to send and to look after health, and end all of it again."""
     limits = settings.gateway.limits
     with ExitStack() as stack:
-        outbox = SqliteOutbox(settings.data_dir / _OUTBOX_FILE)
-        stack.callback(outbox.close)
+        outbox = stack.enter_context(open_outbox(settings))
         keys = SqliteKeyStore(settings.data_dir / KEYS_FILE)
         stack.callback(keys.close)
         memory = SqliteAnswerMemory(settings.data_dir / _ANSWERS_FILE)
@@ -158,16 +159,25 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _sender(settings: Settings, outbox: SqliteOutbox, clock: Callable[[], int]) -> Drains:
     servers, url = _named_broker(settings), _named_registry(settings)
-    registry = CachedRegistry(HttpRegistry(url), settings.cache_dir, url)
-    return Sender(outbox, registry, kafka_producer_factory(servers), clock)
+    registry = CachedRegistry(open_registry(settings.registry), settings.cache_dir, url)
+    return Sender(outbox, registry, kafka_producer_factory(servers, **client_options(settings.kafka)), clock)
 
 
 def _probe_broker(settings: Settings) -> None:
-    probe(_named_broker(settings))
+    """Raise `BrokerUnavailable` unless one server takes a connection; the client itself would try for long."""
+    servers = _named_broker(settings)
+    for address in server_list(servers):
+        try:
+            with socket.create_connection(address, timeout=_PROBE_TIMEOUT_SECONDS):
+                return
+        except OSError:
+            continue
+    raise BrokerUnavailable(f"Tidak ada broker di {servers}.", f"No broker at {servers}.")
 
 
 def _probe_registry(settings: Settings) -> None:
-    registry = HttpRegistry(_named_registry(settings))
+    _named_registry(settings)
+    registry = open_registry(settings.registry)
     try:
         registry.compatibility()
     except RegistryRefused:

@@ -16,11 +16,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from simpul_producers.commands import Json, drain_outbox, now_micros
+from simpul_producers.commands import Json, drain_outbox
 from simpul_producers.errors import PollError
 from simpul_producers.imports.convert import compile_mapping
 from simpul_producers.imports.mapping import load_mapping, mapping_names
 from simpul_producers.imports.refusals import RefusalReport
+from simpul_producers.link import now_micros, open_outbox
 from simpul_producers.poller.poll import Poller, PollResult
 from simpul_producers.poller.spec import PollSpec, load_poll
 from simpul_producers.show import progress_bar
@@ -30,7 +31,6 @@ from simpul_schemas.errors import BrokerUnavailable, OutsideError, RegistryUnava
 from simpul_schemas.settings import Settings, load_settings
 
 _log = logging.getLogger(__name__)
-_OUTBOX_FILE = "outbox.db"
 _RETRY_SECONDS = (1.0, 5.0, 15.0, 60.0)
 
 
@@ -97,8 +97,7 @@ def _round(  # noqa: PLR0913  # what one round is asked for
     from simpul_producers.poller.sql_source import SqlSource  # noqa: PLC0415  # SQLAlchemy; only when it is run
 
     with ExitStack() as stack:
-        outbox = SqliteOutbox(settings.data_dir / _OUTBOX_FILE)
-        stack.callback(outbox.close)
+        outbox = stack.enter_context(open_outbox(settings))
         source = SqlSource(spec, _url(spec, config), str(config))
         stack.callback(source.close)
         mapping_file = _mapping_file(spec, config)

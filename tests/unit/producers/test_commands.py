@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from simpul_producers import commands
+from simpul_producers import commands, link
 from simpul_producers.errors import MappingError, TableError
 from simpul_producers.testing import FakeBroker
 from simpul_schemas.contract import event_type
@@ -46,8 +46,9 @@ def broker(monkeypatch: pytest.MonkeyPatch) -> FakeBroker:
     registry.register(value_subject(event_topic("17", "participation")), event_type("participation").schema)
     monkeypatch.setenv("SIMPUL__KAFKA__BOOTSTRAP_SERVERS", "broker.invalid:9092")
     monkeypatch.setenv("SIMPUL__REGISTRY__URL", "http://registry.invalid")
-    monkeypatch.setattr(commands, "kafka_producer_factory", lambda servers: fake.connect)
-    monkeypatch.setattr(commands, "HttpRegistry", lambda url: registry)
+    monkeypatch.setenv("SIMPUL__KAFKA__ALLOW_PLAINTEXT", "true")
+    monkeypatch.setattr(link, "kafka_producer_factory", lambda servers: fake.connect)
+    monkeypatch.setattr(link, "open_registry", lambda settings: registry)
     return fake
 
 

@@ -29,7 +29,7 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> ClosableRegistry:
     found = ClosableRegistry()
     monkeypatch.delenv("SIMPUL_CONFIG", raising=False)
     monkeypatch.setenv("SIMPUL__REGISTRY__URL", "http://registry.invalid")
-    monkeypatch.setattr(schemas_commands, "HttpRegistry", lambda url: found)
+    monkeypatch.setattr(schemas_commands, "open_registry", lambda settings: found)
     return found
 
 
