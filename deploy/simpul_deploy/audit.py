@@ -52,10 +52,12 @@ class Auditor:
         self._connection = connection
         self._verify = verify
         self._seen: set[str] = set()
+        self._filled: frozenset[str] = frozenset()
 
     def view(self, view: View) -> Iterator[Finding]:
         """Yield what was found of one view; without public keys receipts are not looked at."""
         registry, data_dir = self._connection.registry, self._connection.settings.data_dir
+        self._filled = self._with_records(view)
         # What may only follow the log is read before it, so that it cannot be ahead.
         stores = sorted(data_dir.glob(f"workers/*/{view.spec.name}.partial"))
         snapshots = {folder: Snapshot(*peek(folder, COMPARED)) for folder in stores}
@@ -84,7 +86,7 @@ class Auditor:
         records = covered = 0
         missing: list[str] = []
         receipts: list[str] = []
-        for topic in input_topics(view.spec):
+        for topic in self._topics(view):
             blocks = self._read([topic])
             records += sum(len(block.values) for block in blocks)
             missing += [str(each) for each in gaps(blocks)]
@@ -100,7 +102,7 @@ class Auditor:
             yield Finding(view.spec.name, "receipts = log", covered, tuple(receipts[:_NAMED]))
 
     def _blocks(self, view: View) -> Iterator[Block]:
-        for topic in input_topics(view.spec):
+        for topic in self._topics(view):
             yield from self._read([topic])
 
     def _receipts(self, topic: str) -> Iterator[Receipt]:
@@ -112,6 +114,22 @@ class Auditor:
                 receipt = read_receipt(unframe(value)[1])
                 if receipt.statement.topic == topic:
                     yield receipt
+
+    def _topics(self, view: View) -> list[str]:
+        return [topic for topic in input_topics(view.spec) if topic in self._filled]
+
+    def _with_records(self, view: View) -> frozenset[str]:
+        """Return the topics of a view that hold anything, as most provinces are silent in a young bus."""
+
+        async def look() -> frozenset[str]:
+            reader = AssignedReader(self._connection.bootstrap_servers, input_topics(view.spec), lambda _: 0)
+            await reader.start()
+            try:
+                return frozenset(partition.topic for partition, end in (await reader.end_offsets()).items() if end)
+            finally:
+                await reader.stop()
+
+        return asyncio.run(look())
 
     def _read(self, topics: Sequence[str]) -> list[Block]:
         async def read() -> list[Block]:

@@ -12,7 +12,6 @@ import polars as pl
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from simpul_deploy.audit import Auditor, Finding
 from simpul_processors import audit as log_audit
@@ -22,7 +21,8 @@ from simpul_processors.view import View
 from simpul_processors.views import VIEWS
 from simpul_schemas.connection import Connection, connect_from_settings
 from simpul_schemas.errors import SettingsError
-from simpul_schemas.figures import view_spec
+from simpul_schemas.events.envelope import from_micros
+from simpul_schemas.figures import ViewSpec, view_spec
 from simpul_schemas.kafka_log import AssignedReader
 from simpul_schemas.log import Block
 from simpul_schemas.receipts import Verify
@@ -30,7 +30,7 @@ from simpul_schemas.signing import load_key_ring
 from simpul_schemas.topics import view_topic
 
 _READ_RECORDS = 50_000
-#: Rows of a table on a terminal; `--json` has all.
+#: Figures that are shown on a terminal; `--json` has all.
 _SHOWN = 40
 
 Json = Annotated[bool, typer.Option("--json", help="Hasil sebagai JSON. / The result as JSON.")]
@@ -103,7 +103,7 @@ def figures(  # noqa: PLR0913, PLR0917  # typer makes an option of each argument
         document = {"view": spec.name, "as_of": as_of, "figures": rows}
         sys.stdout.write(json.dumps(document, ensure_ascii=False, default=str) + "\n")
         return
-    _show(spec.name, found)
+    _show(spec, found)
 
 
 def _moment(text: str) -> int:
@@ -155,12 +155,24 @@ def _tell(finding: Finding) -> None:
         console.print(f"    {escape(difference)}")
 
 
-def _show(title: str, found: pl.DataFrame) -> None:
-    table = Table(title=title)
-    for name in found.columns:
-        table.add_column(name, justify="left" if found.schema[name] == pl.String else "right")
-    for row in found.head(_SHOWN).iter_rows():
-        table.add_row(*(escape(f"{cell:,}" if isinstance(cell, int) else str(cell)) for cell in row))
-    Console().print(table)
+def _show(spec: ViewSpec, found: pl.DataFrame) -> None:
+    """Print figure by figure: too many columns for a terminal, and a number must stand beside its name."""
+    heads = log_audit.figure_keys(spec)
+    width = max(len(name) for name in found.columns)
+    for row in found.head(_SHOWN).iter_rows(named=True):
+        typer.echo("  ".join(str(row[name]) for name in heads))
+        for name in found.columns:
+            if name not in heads:
+                shown = from_micros(row[name]).isoformat() if name == "as_of" else _shown(row[name])
+                typer.echo(f"  {name:<{width}}  {shown}")
+        for name, (part, whole) in spec.rates.items():
+            if row[whole]:
+                typer.echo(f"  {name:<{width}}  {row[part] / row[whole]:.4f}")
     if len(found) > _SHOWN:
-        Console(stderr=True).print(f"+{len(found) - _SHOWN} (--json)")
+        typer.echo(f"+{len(found) - _SHOWN} (--json)", err=True)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "-"
+    return "-" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
