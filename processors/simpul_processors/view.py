@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -83,7 +83,7 @@ class View:
     measures: Mapping[str, pl.Expr]
     version: int = 1
 
-    @property
+    @cached_property
     def expressions(self) -> dict[str, pl.Expr]:
         """All that is computed from an event, by the columns it fills; measures count only what `COUNTS`."""
         own = {name: expression.cast(pl.String).fill_null(NOT_STATED) for name, expression in self.dimensions.items()}

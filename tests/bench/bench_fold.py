@@ -57,7 +57,11 @@ class Bench:
         def run() -> float:
             outcome = self.ours.run(workers)
             figures.check("simpul", figures.of_partials(outcome.partials, self.registry), right)
-            say(f"  simpul x{workers}: {events / outcome.seconds:,.0f}/s, RssAnon {outcome.anonymous_bytes >> 20} MiB")
+            micros = outcome.processor_seconds / events * 1e6
+            say(
+                f"  simpul x{workers}: {events / outcome.seconds:,.0f}/s, {micros:.1f} us of processor an event, "
+                f"RssAnon {outcome.anonymous_bytes >> 20} MiB"
+            )
             return events / outcome.seconds
 
         return run
