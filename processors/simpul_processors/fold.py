@@ -12,6 +12,7 @@ Layout in the store, all integers little-endian, 64 bits:
 | groups | target group | one word a measure |
 | names | base or target group | its text |
 | dirty | number | target groups that changed and were not published since |
+| suspects | number | target groups that were published while this worker took over; see `worker` |
 
 A group is known by the first 8 bytes of BLAKE2b of its text. Two texts of one number would be added up as one, so a
 name is compared with the one that is stored before it is used first.
@@ -234,6 +235,24 @@ class Fold:
 def settle(transaction: Transaction, entries: Iterable[bytes]) -> None:
     """Forget that groups are due, when the broker has acknowledged what was published of them."""
     transaction.delete(Space.DIRTY, entries)
+
+
+def suspect(transaction: Transaction, entries: Iterable[bytes]) -> None:
+    """Forget that groups are due, but remember which they were, for `publish_again`."""
+    wanted = set(entries)
+    for key, groups in transaction.items(Space.DIRTY):
+        if key in wanted:
+            transaction.append(Space.SUSPECTS, groups)
+    transaction.delete(Space.DIRTY, wanted)
+
+
+def publish_again(transaction: Transaction) -> bool:
+    """Make due again what was remembered by `suspect`; returns whether there was any."""
+    suspects = transaction.items(Space.SUSPECTS)
+    for _, groups in suspects:
+        transaction.append(Space.DIRTY, groups)
+    transaction.delete(Space.SUSPECTS, [key for key, _ in suspects])
+    return bool(suspects)
 
 
 def _applied(ranking: Ranking, rows: npt.NDArray[np.intp], fresh: npt.NDArray[np.intp], touched: Words) -> Applied:

@@ -5,7 +5,7 @@ unpacked, and one answer of `read` by `READ_BYTES`, whatever number of records w
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import chain, groupby
 from operator import attrgetter
 
@@ -172,6 +172,10 @@ class _Reader:
         except KafkaError as error:
             raise _unavailable(self._bootstrap_servers) from error
         return [_joined(partition, runs) for partition, runs in found.items()]
+
+    def assigned(self) -> Collection[Partition]:
+        """See `simpul_schemas.log`."""
+        return {_of(partition) for partition in self._connected.assignment()}
 
     async def end_offsets(self) -> Mapping[Partition, int]:
         """See `simpul_schemas.log`."""

@@ -4,7 +4,7 @@
 """
 
 import bisect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeAlias
 
@@ -79,6 +79,9 @@ class LogReader(Protocol):
         A partition that is newly assigned is read from the offset that `StartOffset` gives for it. A partition that
         was taken away never appears in a later answer.
         """
+
+    def assigned(self) -> Collection[Partition]:
+        """Return the partitions that this reader reads now."""
 
     async def end_offsets(self) -> Mapping[Partition, int]:
         """Return for each assigned partition the offset that the next appended record will have."""

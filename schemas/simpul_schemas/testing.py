@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from simpul_schemas.errors import RegistryRefused
 from simpul_schemas.log import Block, Outgoing, Partition, StartOffset
@@ -126,6 +126,10 @@ class InMemoryReader:
         if not blocks:
             await asyncio.sleep(min(timeout_seconds, 0.001))
         return blocks
+
+    def assigned(self) -> Collection[Partition]:
+        """See `simpul_schemas.log.LogReader`."""
+        return self._positions.keys()
 
     async def end_offsets(self) -> Mapping[Partition, int]:
         """See `simpul_schemas.log.LogReader`."""
