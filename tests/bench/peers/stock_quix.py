@@ -49,12 +49,14 @@ def fold(value: bytes, state: Any) -> list[dict[str, Any]]:
                 state.set(name, changed[name])
             state.set(subject, [revision, group, measures])
     figures.update(changed)
+    if count == SETTINGS["events"]:
+        app.stop()  # after this event, with a last checkpoint
     return [{"group": name, "measures": sums} for name, sums in changed.items()]
 
 
 frame = app.dataframe(source).apply(fold, stateful=True, expand=True)
 frame.to_topic(output, key=lambda row: row["group"])
-app.run(count=SETTINGS["events"])
+app.run()
 ended = time.time()
 Path(SETTINGS["figures"]).write_text(json.dumps(figures), encoding="utf-8")
 sys.stdout.write(f"{started * 1000:.0f} {ended * 1000:.0f} {count}\n")
