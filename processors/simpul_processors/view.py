@@ -110,8 +110,7 @@ class View:
 
     def contributions(self, events: pl.DataFrame) -> pl.DataFrame:
         """Return the events with their period, dimensions and measures, and their base group as text."""
-        # Lazily, since only then is what several expressions share, as a zone's offset, computed once.
-        computed = events.lazy().with_columns(**self.expressions).collect()
+        computed = events.with_columns(**self.expressions)
         return computed.with_columns(group_text(computed, self.spec))
 
 
