@@ -7,6 +7,7 @@ life: start, signals, supervision, timers.
 
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -46,6 +47,7 @@ LAYOUT = 2
 STUCK_SECONDS = 120.0
 #: A run that lasted so long was a good one: the next wait begins small again.
 _STEADY_SECONDS = 60.0
+_COLLECT_AFTER = (500_000, 20, 100)
 _RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
 
 
@@ -205,5 +207,8 @@ class _Host:
 def run_worker(settings: WorkerSettings, makers: Sequence[Callable[[], Stage]] | None = None) -> None:
     """Run the worker process, by default with all stages, until it is told to stop; returns by `SystemExit`."""
     app = build_app(settings, all_stages(settings) if makers is None else makers)
+    # A batch is a hundred thousand objects without cycles, which the collector would look through again and again.
+    gc.freeze()
+    gc.set_threshold(*_COLLECT_AFTER)
     worker = faust.Worker(app, loglevel="WARN", quiet=True, redirect_stdouts=False, override_logging=False)
     worker.execute_from_commandline()

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 from collections.abc import Iterable
 from typing import Annotated, Any
 
@@ -25,6 +26,8 @@ def worker(
 
     Several workers share the partitions. Example: simpul worker --name pagi
     """
+    # A worker is meant for one core; polars reads this when it is imported.
+    os.environ.setdefault("POLARS_MAX_THREADS", "1")
     from simpul_processors.app import WorkerSettings, run_worker  # noqa: PLC0415  # heavy; only when it is run
     from simpul_processors.lock import claim_folder  # noqa: PLC0415  # the same
     from simpul_processors.worker import Limits  # noqa: PLC0415  # the same

@@ -5,7 +5,6 @@ A record's fate is what was true when it came: it does not depend on how the log
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +14,7 @@ from simpul_processors.fold import Applied
 from simpul_schemas.columns import ROW
 from simpul_schemas.intake import Intake, Refused, refusals
 from simpul_schemas.log import Block, Outgoing, Partition
-from simpul_schemas.merkle import LEAF, merkle_root
+from simpul_schemas.merkle import leaf_hashes, merkle_root
 from simpul_schemas.quarantine import Origin, Refusal, refusal_record
 from simpul_schemas.receipts import MAX_RECORDS, RECEIPT_SCHEMA, RefusedRecord, Signer, Statement, write_receipt
 from simpul_schemas.registry import Registry
@@ -33,7 +32,7 @@ def leaves_of(blocks: Sequence[Block], rows: pl.Series) -> list[bytes]:
     """Return the Merkle leaf of every accepted record; `rows` number them through all blocks."""
     values = [value for block in blocks for value in block.values]
     accepted = values if len(rows) == len(values) else [values[row] for row in rows.to_list()]
-    return [sha256(LEAF + value).digest() for value in accepted]  # type: ignore[operator]  # an accepted record has a value
+    return leaf_hashes(accepted)  # type: ignore[arg-type]  # an accepted record has a value
 
 
 def content_of(leaves: Sequence[bytes]) -> pl.Series:

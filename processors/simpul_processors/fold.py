@@ -12,6 +12,7 @@ Layout in the store, all integers little-endian, 64 bits:
 | groups | target group | one word a measure |
 | names | base or target group | its text |
 | dirty | number | target groups that changed and were not published since |
+| suspects | number | target groups that were published while this worker took over; see `worker` |
 
 A group is known by the first 8 bytes of BLAKE2b of its text. Two texts of one number would be added up as one, so a
 name is compared with the one that is stored before it is used first.
@@ -32,7 +33,7 @@ from simpul_processors.store import Snapshot, Space, Transaction
 #: Columns of the frame that a fold takes, before its measures.
 KEY, REVISION, ID, CONTENT, GROUP = "key", "revision", "id", "content", "group"
 #: Group texts that are kept in memory at most: beyond, all are forgotten and asked of the store again.
-_MOST_TEXTS = 1 << 19
+_MOST_TEXTS = 1 << 17
 
 Longs = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
@@ -203,20 +204,22 @@ class Fold:
 
     def _number(self, transaction: Transaction, texts: Sequence[str]) -> list[int]:
         """Return the numbers of group texts; one that this process meets first is named in the store."""
-        strange = {text: _digest(text) for text in texts if text not in self._numbers}
+        strange = {text.encode(): text for text in texts if text not in self._numbers}
         if strange:
-            keys = sorted({_pack(number) for number in strange.values()})
-            stored = transaction.get(Space.NAMES, keys)
-            names = dict(stored)
-            for text, number in strange.items():
-                if names.setdefault(_pack(number), text.encode()) != text.encode():
+            named = sorted(zip(map(_digest, strange), strange, strict=True))
+            stored = transaction.get(Space.NAMES, [key for key, _ in named])
+            names = {**dict(named), **stored}
+            for key, name in named:
+                if names[key] != name:
                     raise StoreBroken(
-                        f"Dua kelompok berbagi nomor {number}; laporkan kepada pengembang.",
-                        f"Two groups share the number {number}; report this to the developers.",
+                        f"Dua kelompok berbagi nomor {key.hex()}; laporkan kepada pengembang.",
+                        f"Two groups share the number {key.hex()}; report this to the developers.",
                     )
-            transaction.put(Space.NAMES, sorted((key, name) for key, name in names.items() if key not in stored))
-            self._numbers.update(strange)
-            self._texts.update({number: text for text, number in strange.items()})
+            transaction.put(Space.NAMES, [(key, name) for key, name in named if key not in stored])
+            for key, name in named:
+                text, number = strange[name], int.from_bytes(key, "big")
+                self._numbers[text] = number
+                self._texts[number] = text
         return [self._numbers[text] for text in texts]
 
     def texts(self, snapshot: Snapshot, numbers: Sequence[int]) -> list[str]:
@@ -241,6 +244,24 @@ class Fold:
 def settle(transaction: Transaction, entries: Iterable[bytes]) -> None:
     """Forget that groups are due, when the broker has acknowledged what was published of them."""
     transaction.delete(Space.DIRTY, entries)
+
+
+def suspect(transaction: Transaction, entries: Iterable[bytes]) -> None:
+    """Forget that groups are due, but remember which they were, for `publish_again`."""
+    wanted = set(entries)
+    for key, groups in transaction.items(Space.DIRTY):
+        if key in wanted:
+            transaction.append(Space.SUSPECTS, groups)
+    transaction.delete(Space.DIRTY, wanted)
+
+
+def publish_again(transaction: Transaction) -> bool:
+    """Make due again what was remembered by `suspect`; returns whether there was any."""
+    suspects = transaction.items(Space.SUSPECTS)
+    for _, groups in suspects:
+        transaction.append(Space.DIRTY, groups)
+    transaction.delete(Space.SUSPECTS, [key for key, _ in suspects])
+    return bool(suspects)
 
 
 def _applied(
@@ -278,8 +299,8 @@ def _run_starts(ordered: pl.Series) -> Flags:
     return starts.to_numpy()
 
 
-def _digest(text: str) -> int:
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
+def _digest(name: bytes) -> bytes:
+    return hashlib.blake2b(name, digest_size=8).digest()
 
 
 def _pack(number: int) -> bytes:

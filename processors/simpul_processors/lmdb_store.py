@@ -21,6 +21,7 @@ from simpul_schemas.log import Outgoing, Partition
 
 #: Address space that is set aside; disk is used only as it fills.
 _MAP_BYTES = 64 << 30
+_MOST_TABLES = 32
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _POSITION = struct.Struct("<4q")
 _POSITIONS = b"positions"
@@ -52,7 +53,7 @@ class LmdbStore:
         durable = not _boot_id()  # where a power cut could not be noticed, it must do no harm
         try:
             # No writemap: with it a full disk would kill the process by a signal instead of raising.
-            env = lmdb.open(str(folder), map_size=_MAP_BYTES, max_dbs=8, sync=durable, metasync=durable)
+            env = lmdb.open(str(folder), map_size=_MAP_BYTES, max_dbs=_MOST_TABLES, sync=durable, metasync=durable)
             self._spaces = {space: env.open_db(space.value.encode()) for space in Space}
             self._positions_db = env.open_db(_POSITIONS)
             self._pending_db = env.open_db(b"pending")
@@ -117,7 +118,7 @@ def peek(
     if not (data / "data.mdb").exists():
         return {}, {space: {} for space in wanted}
     try:
-        with lmdb.open(str(data), readonly=True, max_dbs=8) as env:
+        with lmdb.open(str(data), readonly=True, max_dbs=_MOST_TABLES) as env:
             positions = env.open_db(_POSITIONS, create=False)
             opened = {space: env.open_db(space.value.encode(), create=False) for space in wanted}
             with env.begin() as inner:

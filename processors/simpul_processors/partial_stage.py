@@ -75,7 +75,7 @@ class PartialStage:
         partitions = [_partition(lane, spec.event_type) for lane in lanes.to_list()]
         positions = [snapshot.position(partition).next_offset for partition in partitions]
         origin = pl.col("lane").replace_strict(lanes, pl.Series(map(str, partitions), dtype=pl.String))
-        named = pl.col("group").str.json_decode(pl.List(pl.String))
+        named = parts["group"].str.json_decode(pl.List(pl.String))
         figures = parts.with_columns(
             origin=origin,
             revision=pl.col("lane").replace_strict(lanes, pl.Series(positions, dtype=pl.Int64)),

@@ -19,6 +19,7 @@ class Space(StrEnum):
     GROUPS = "groups"
     NAMES = "names"
     DIRTY = "dirty"
+    SUSPECTS = "suspects"
 
 
 @dataclass(frozen=True, slots=True)

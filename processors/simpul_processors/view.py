@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -83,7 +83,7 @@ class View:
     measures: Mapping[str, pl.Expr]
     version: int = 1
 
-    @property
+    @cached_property
     def expressions(self) -> dict[str, pl.Expr]:
         """All that is computed from an event, by the columns it fills; measures count only what `COUNTS`."""
         own = {
@@ -117,8 +117,7 @@ class View:
 
     def contributions(self, events: pl.DataFrame) -> pl.DataFrame:
         """Return the events with their period, dimensions and measures, and their base group as text."""
-        # Lazily, since only then is what several expressions share, as a zone's offset, computed once.
-        computed = events.lazy().with_columns(**self.expressions).collect()
+        computed = events.with_columns(**self.expressions)
         return computed.with_columns(group_text(computed, self.spec))
 
 

@@ -6,6 +6,12 @@ sent again, with the same revision or a newer one.
 While a batch is folded in a thread, what came of the one before is on its way to the broker. Figures are not published
 after every batch: a group that many batches touch is sent once, when nothing more is there to be read, and otherwise
 from time to time.
+
+Two workers may publish the same figure: one lost the partition (or was frozen past its session) and sends what it still
+had, behind something newer that the other has sent. Readers take the highest revision, but compaction would keep the
+last. So a worker that has no partition publishes nothing; and what a worker publishes while it comes up to where the
+log ended when it took over is all that the one before it can have had in hand, so that is published once more after
+the next change of partitions, which the other's waking always brings about.
 """
 
 import asyncio
@@ -14,9 +20,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from simpul_processors.fold import settle
+from simpul_processors.fold import publish_again, settle, suspect
 from simpul_processors.stages import Stage
-from simpul_processors.store import Position, Store
+from simpul_processors.store import Position, Store, Transaction
 from simpul_schemas.log import Block, LogReader, LogWriter, Outgoing, Partition, StartOffset
 
 #: Called with the stage's name and the number of records after every batch.
@@ -43,11 +49,13 @@ class Limits:
 class _Sent:
     """What was given to the broker: to be settled in the next transaction, once it was acknowledged.
 
-    `positions` are set where the figures up to there were among it.
+    `positions` are set where the figures up to there were among it. `suspects` are entries that are remembered until
+    the next change of partitions.
     """
 
     numbers: list[int] = field(default_factory=list)
     entries: list[bytes] = field(default_factory=list)
+    suspects: list[bytes] = field(default_factory=list)
     positions: Mapping[Partition, Position] | None = None
 
 
@@ -73,11 +81,18 @@ class Worker:
         self._acknowledged = _Sent()
         self._unpublished_batches = 1  # a store may have figures left over from an earlier run
         self._published_at = clock()
+        self._changes = self._changes_seen = 0
+        self._ends: Mapping[Partition, int] = {}
+        self._takes_over = True
 
     @property
     def start_offset(self) -> StartOffset:
-        """Where a reader must begin each partition: after what the store holds."""
-        return self._next_offset
+        """Where a reader must begin each partition that it is given: after what the store holds."""
+        return self._taken
+
+    def _taken(self, partition: Partition) -> int:
+        self._changes += 1
+        return self._next_offset(partition)
 
     async def run(self, reader: LogReader, should_stop: Callable[[], bool], on_batch: OnBatch | None = None) -> None:
         """Go on until told to stop; what is left over from an earlier run is sent first."""
@@ -112,22 +127,27 @@ class Worker:
         When it returns 0, every figure is published, and all that was sent is acknowledged and settled.
         """
         limits = self._limits
-        wait = limits.quiet_seconds if self._unpublished_batches else limits.poll_seconds
+        hurried = self._unpublished_batches and self._owns(reader)
+        wait = limits.quiet_seconds if hurried else limits.poll_seconds
         blocks = self._unseen(await reader.read(limits.max_records, wait))
+        if self._changes != self._changes_seen:
+            await self._change(reader)
         sent = _Sent()
         outgoing: Sequence[Outgoing] = ()
         if blocks:
             outgoing, sent.numbers = await self._in_thread(self._fold, blocks)
         await self._acknowledge(reader)
-        if self._publishes_now(idle=not blocks):
-            figures, sent.entries = await self._in_thread(self._due)
+        if self._publishes_now(idle=not blocks) and self._owns(reader):
+            figures, entries = await self._in_thread(self._due)
+            (sent.suspects if self._takes_over else sent.entries).extend(entries)
+            self._takes_over = any(self._next_offset(partition) < end for partition, end in self._ends.items())
             sent.positions = dict(self._positions)
             outgoing = [*outgoing, *figures]
         if sent.numbers or sent.positions is not None:
             self._sending = asyncio.create_task(self._send(outgoing, sent))
         if not blocks:
             await self._acknowledge(reader)
-            if self._acknowledged.numbers or self._acknowledged.entries:
+            if self._acknowledged != _Sent():
                 await self._in_thread(self._settle)
         return sum(len(block.values) for block in blocks)
 
@@ -139,8 +159,7 @@ class Worker:
     def _fold(self, blocks: Sequence[Block]) -> tuple[Sequence[Outgoing], list[int]]:
         try:
             with self._store.transaction() as transaction:
-                transaction.settle(self._acknowledged.numbers)
-                settle(transaction, self._acknowledged.entries)
+                self._forget_acknowledged(transaction)
                 outgoing = self._stage.apply(transaction, blocks)
                 number = transaction.put_pending(outgoing)
                 moved = {block.partition: transaction.position(block.partition) for block in blocks}
@@ -161,9 +180,29 @@ class Worker:
 
     def _settle(self) -> None:
         with self._store.transaction() as transaction:
-            transaction.settle(self._acknowledged.numbers)
-            settle(transaction, self._acknowledged.entries)
+            self._forget_acknowledged(transaction)
         self._acknowledged = _Sent()
+
+    def _forget_acknowledged(self, transaction: Transaction) -> None:
+        transaction.settle(self._acknowledged.numbers)
+        settle(transaction, self._acknowledged.entries)
+        suspect(transaction, self._acknowledged.suspects)
+
+    async def _change(self, reader: LogReader) -> None:
+        """Take over what was given: see the head of this file."""
+        self._changes_seen = self._changes
+        if await self._in_thread(self._publish_again):
+            self._unpublished_batches += 1
+        self._ends = dict(await reader.end_offsets())
+        self._takes_over = True
+
+    def _publish_again(self) -> bool:
+        with self._store.transaction() as transaction:
+            return publish_again(transaction)
+
+    def _owns(self, reader: LogReader) -> bool:
+        topics = set(self._stage.topics)
+        return any(partition.topic in topics for partition in reader.assigned())
 
     def _publishes_now(self, *, idle: bool) -> bool:
         if not self._unpublished_batches:
@@ -185,6 +224,7 @@ class Worker:
             self._sending = None
         self._acknowledged.numbers.extend(sent.numbers)
         self._acknowledged.entries.extend(sent.entries)
+        self._acknowledged.suspects.extend(sent.suspects)
         if sent.positions is not None:
             # What onlookers see as done is in the figures.
             await reader.publish_progress({at: position.next_offset for at, position in sent.positions.items()})

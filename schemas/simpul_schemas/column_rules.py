@@ -54,28 +54,34 @@ class Scope:
         return Scope(self.kinds, f"{self.path}{array}.")
 
 
+class ColumnRules:
+    """The rules of an event type as polars expressions, built once."""
+
+    def __init__(self, rules: RuleSet) -> None:
+        scope = Scope(rules.kinds)
+        broken = {rule.code: to_polars(rule.broken, scope) for rule in rules.rules}
+        self._bits = [
+            pl.when(expression).then(pl.lit(1 << bit, pl.Int64)).otherwise(pl.lit(0, pl.Int64)).alias(code)
+            for bit, (code, expression) in enumerate(broken.items())
+        ]
+        self._rejecting = [broken[rule.code] for rule in rules.rejecting]
+
+    def judge(self, frame: pl.DataFrame) -> pl.Series:
+        """Return the verdict of every row as `RuleSet.judge` would: bit i is set where the i-th rule is broken."""
+        if frame.is_empty():
+            return pl.Series("verdict", [], pl.Int64)
+        return frame.select(verdict=pl.sum_horizontal(self._bits))["verdict"]
+
+    def refuses(self, frame: pl.DataFrame) -> pl.Series:
+        """Return for every row whether `RuleSet.judge` would refuse it, without asking under which codes."""
+        if frame.is_empty() or not self._rejecting:
+            return pl.repeat(value=False, n=len(frame), eager=True).alias("refused")
+        return frame.select(refused=pl.any_horizontal(self._rejecting).fill_null(value=False))["refused"]
+
+
 def judge(frame: pl.DataFrame, rules: RuleSet) -> pl.Series:
-    """Return the verdict of every row as `RuleSet.judge` would: bit i is set where the i-th rule is broken."""
-    if frame.is_empty():
-        return pl.Series("verdict", [], pl.Int64)
-    scope = Scope(rules.kinds)
-    bits = [
-        pl.when(to_polars(rule.broken, scope))
-        .then(pl.lit(1 << bit, pl.Int64))
-        .otherwise(pl.lit(0, pl.Int64))
-        .alias(rule.code)
-        for bit, rule in enumerate(rules.rules)
-    ]
-    return frame.select(verdict=pl.sum_horizontal(bits))["verdict"]
-
-
-def refuses(frame: pl.DataFrame, rules: RuleSet) -> pl.Series:
-    """Return for every row whether `RuleSet.judge` would refuse it, without asking under which codes."""
-    scope = Scope(rules.kinds)
-    broken = [to_polars(rule.broken, scope) for rule in rules.rejecting]
-    if frame.is_empty() or not broken:
-        return pl.repeat(value=False, n=len(frame), eager=True).alias("refused")
-    return frame.select(refused=pl.any_horizontal(broken).fill_null(value=False))["refused"]
+    """Judge a frame once; see `ColumnRules.judge`."""
+    return ColumnRules(rules).judge(frame)
 
 
 def bounds(expression: ex.Expression, scope: Scope) -> Bounds:

@@ -16,11 +16,11 @@ import pyruhvro
 
 from simpul_schemas.avro_types import plain_schema, read_schema
 from simpul_schemas.column_limits import compile_limits
-from simpul_schemas.column_rules import judge, refuses
+from simpul_schemas.column_rules import ColumnRules, judge
 from simpul_schemas.errors import MalformedRecord
 from simpul_schemas.rows import MAX_BODY_BYTES, RowDecoder
 
-__all__ = ["ROW", "BlockDecoder", "Decoded", "conform", "judge", "refuses"]
+__all__ = ["ROW", "BlockDecoder", "ColumnRules", "Decoded", "conform", "judge"]
 
 #: Column that says which input record a decoded row came from.
 ROW = "_row"
@@ -136,6 +136,8 @@ class BlockDecoder:
 
 def conform(frame: pl.DataFrame, current: pl.Schema) -> pl.DataFrame:
     """Give a frame of an older or newer schema the columns of the current one: unknown where it had none."""
+    if frame.schema == current:
+        return frame
     return frame.select(
         pl.col(name).cast(kind) if name in frame.columns else pl.lit(None, kind).alias(name)
         for name, kind in current.items()

@@ -8,7 +8,8 @@ the log notices on a real broker if this stops having an effect.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
+from operator import attrgetter
 from typing import Any
 
 import aiokafka.consumer.fetcher
@@ -58,30 +59,35 @@ class Runs:
             if not batch.validate_crc():
                 raise CorruptRecordException(f"checksum of a batch of {self._name}")
             if not batch.is_control_batch:
-                records = (record for record in batch)  # aiokafka's own must not be asked again at its end
+                records = chain(batch)  # aiokafka's own iterator must not be asked again at its end
                 while found := list(islice(records, RUN_RECORDS)):
-                    run = _run([record for record in found if record.offset >= self.next_fetch_offset])
-                    self.next_fetch_offset = max(self.next_fetch_offset, found[-1].offset + 1)
-                    if run is not None:
-                        yield run
+                    if found[0].offset < self.next_fetch_offset:
+                        found = [record for record in found if record.offset >= self.next_fetch_offset]
+                    if found:
+                        self.next_fetch_offset = found[-1].offset + 1
+                        yield _run(found)
             # Past the last record where compaction has left out the last ones.
             self.next_fetch_offset = max(self.next_fetch_offset, batch.next_offset)
 
 
-def _run(records: Sequence[Any]) -> Run | None:
-    if not records:
-        return None
-    values = [record.value for record in records]
-    if any(record.headers for record in records):
+def _run(records: Sequence[Any]) -> Run:
+    values = list(map(_VALUE, records))
+    if any(map(_HEADERS, records)):
         values = [_value(record) for record in records]
     first, last = records[0].offset, records[-1].offset
     whole = last - first + 1 == len(records)
+    times = set(map(_TIMESTAMP, records))  # one, where the broker gives it
     return Run(
         values,
-        [record.key for record in records],
-        range(first, last + 1) if whole else [record.offset for record in records],
-        [record.timestamp * 1000 for record in records],
+        list(map(_KEY, records)),
+        range(first, last + 1) if whole else list(map(_OFFSET, records)),
+        [times.pop() * 1000] * len(records) if len(times) == 1 else [record.timestamp * 1000 for record in records],
     )
+
+
+# Called a million times a second, where each saves half of what an attribute of Python's costs.
+_VALUE, _KEY, _HEADERS = attrgetter("value"), attrgetter("key"), attrgetter("headers")
+_OFFSET, _TIMESTAMP = attrgetter("offset"), attrgetter("timestamp")
 
 
 def _value(record: Any) -> bytes | None:  # noqa: ANN401  # aiokafka's record, compiled

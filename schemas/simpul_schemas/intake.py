@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from simpul_schemas.avro_types import UncarriedSchema, resolves
-from simpul_schemas.columns import ROW, BlockDecoder, conform, judge, refuses
+from simpul_schemas.columns import ROW, BlockDecoder, ColumnRules, conform
 from simpul_schemas.contract import EventType
 from simpul_schemas.errors import MalformedRecord, RegistryRefused
 from simpul_schemas.log import Block, Partition
@@ -154,6 +154,7 @@ class EventIntake:
 
     def __init__(self, event_type: EventType, registry: Registry, columns: Collection[str] | None = None) -> None:
         self._rules = event_type.rules
+        self._columns = ColumnRules(event_type.rules)
         wanted = None if columns is None else {*columns, "event_id", *event_type.rules.asked}
         self._records = RecordIntake(event_type.schema, registry, wanted)
 
@@ -165,11 +166,11 @@ class EventIntake:
         appended = pl.Series(NOW, np.concatenate([np.asarray(block.timestamps, np.int64) for block in blocks]))
         provinces = pl.Series(PROVINCE, [province_of_topic(block.partition.topic) for block in blocks], pl.String)
         frame = frame.with_columns(appended.gather(rows), provinces.gather(frame[BLOCK]))
-        refused = refuses(frame, self._rules)
+        refused = self._columns.refuses(frame)
         if not refused.any():
             return Intake(frame, decoded.refused)
         rejected = frame.filter(refused)
-        verdicts = judge(rejected, self._rules).to_list()
+        verdicts = self._columns.judge(rejected).to_list()
         why = {row: self._rules.codes(bits) for row, bits in zip(rejected[ROW].to_list(), verdicts, strict=True)}
         ids = dict(zip(rejected[ROW].to_list(), rejected["event_id"].to_list(), strict=True))
         return Intake(frame.filter(~refused), [*decoded.refused, *refusals(blocks, why, ids)])

@@ -21,7 +21,7 @@ from simpul_schemas.log import Block, Outgoing, Partition, StartOffset
 #: Bytes of keys and values in one answer of `read`; a single record may be larger. Decoding takes up to 22 bytes for
 #: each (lists full of empty items), which is less than 100 MiB, and 25,000 ordinary events fit in.
 READ_BYTES = 4 << 20
-_FETCH_BYTES = 32 << 20
+_FETCH_BYTES = 16 << 20
 _PARTITION_FETCH_BYTES = 4 << 20
 #: Bytes of one batch that is sent.
 _SEND_BYTES = 512 << 10

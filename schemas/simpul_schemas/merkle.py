@@ -4,18 +4,30 @@ A root of 32 bytes stands for a list of records in their order; a path of at mos
 is in it, without the others.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
 HASH_SIZE = 32
 #: What is hashed before a record, and before two nodes, so that neither passes for the other.
-LEAF = b"\x00"
+_LEAF = b"\x00"
 _NODE = b"\x01"
 
 
 def leaf_hash(record: bytes) -> bytes:
     """Return the hash of a record as a leaf."""
-    return sha256(LEAF + record).digest()
+    return sha256(_LEAF + record).digest()
+
+
+def leaf_hashes(records: Iterable[bytes]) -> list[bytes]:
+    """Return the hashes of records as leaves."""
+    # A copy of a hash that was begun costs less than a new one.
+    begin = sha256(_LEAF).copy
+    found: list[bytes] = []
+    for record in records:
+        leaf = begin()
+        leaf.update(record)
+        found.append(leaf.digest())
+    return found
 
 
 def merkle_root(leaves: Sequence[bytes]) -> bytes:
@@ -57,8 +69,12 @@ def root_of_path(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> b
 
 
 def _next_level(level: list[bytes]) -> list[bytes]:
-    pairs = iter(level)
-    above = [sha256(_NODE + left + right).digest() for left, right in zip(pairs, pairs, strict=False)]
+    begin = sha256(_NODE).copy
+    above: list[bytes] = []
+    for at in range(0, len(level) - 1, 2):
+        node = begin()
+        node.update(level[at] + level[at + 1])
+        above.append(node.digest())
     if len(level) % 2:
         above.append(level[-1])
     return above

@@ -8,7 +8,7 @@ this one test.
 """
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,13 +49,14 @@ class Mix:
     """How events are drawn: of all events so many are corrections of a subject that was drawn before.
 
     `subjects` limits the subjects of the nation; `first_revision` sets a later log apart from an earlier one, whose
-    subjects it then goes on with.
+    subjects it then goes on with. `plain` leaves out copies, exercises and what is refused.
     """
 
     corrections: float = 0.3
     subjects: int | None = None
     first_revision: int = FIRST_DAY_MICROS
     known: bool = False
+    plain: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,10 @@ class Drawn:
         return Lane(topic or (f"{prefix}.{own}" if prefix else own), *_encode(self.events, schema_id))
 
 
-def draw(events: int, seed: int = 1, mix: Mix | None = None) -> Iterator[Drawn]:
-    """Draw events and deal them out to the provinces, each the same number."""
+def draw(events: int, seed: int = 1, mix: Mix | None = None, among: Sequence[str] = ()) -> Iterator[Drawn]:
+    """Draw events and deal them out to the provinces (by default all), each the same number."""
     regions = load_regions()
-    provinces = sorted(regions.provinces())
+    provinces = sorted(among or regions.provinces())
     mix = mix or Mix()
     per_lane = [events // len(provinces) + (at < events % len(provinces)) for at in range(len(provinces))]
     for at, (province, count) in enumerate(zip(provinces, per_lane, strict=True)):
@@ -92,6 +93,7 @@ def _draw(
     chance: np.random.Generator, province: str, places: list[str], count: int, limit: int | None, mix: Mix
 ) -> pl.DataFrame:
     rows = np.arange(count)
+    odd = not mix.plain
     corrects = chance.random(count) < mix.corrections
     corrects[0] = False
     # A new event opens the next subject; a correction goes back to one that is open already.
@@ -111,7 +113,7 @@ def _draw(
         for name, most in (("killed", 4), ("injured", 9), ("displaced", 900), ("buildings_damaged", 50))
     }
     counts["killed"] = pl.select(
-        pl.when(pl.Series(chance.random(count) < 0.0001)).then(pl.lit(-1, pl.Int64)).otherwise(counts["killed"])
+        pl.when(pl.Series(chance.random(count) < 0.0001 * odd)).then(pl.lit(-1, pl.Int64)).otherwise(counts["killed"])
     ).to_series()
     where = place.gather(subject % len(places))
     named = pl.select(pl.format("kejadian:{}:{}", where, pl.Series(subject))).to_series()
@@ -127,7 +129,7 @@ def _draw(
             "recorded_at": occurred + 3_600_000_000,
             "published_at": occurred + 7_200_000_000,
             "source": pl.Series([f"siaga.{province}"]).gather(np.zeros(count, int)),
-            "mode": pl.Series(["ACTUAL", "EXERCISE"]).gather((chance.random(count) < 0.01).astype(int)),
+            "mode": pl.Series(["ACTUAL", "EXERCISE"]).gather((chance.random(count) < 0.01 * odd).astype(int)),
             "kind": _KINDS.gather(kind),
             "category": _CATEGORIES.gather(kind),
             "phase": phase,
@@ -139,7 +141,7 @@ def _draw(
             "resolved_at": _sometimes(chance, occurred + _DAY_MICROS, 0.3),
         }
     )  # fmt: skip
-    copies = chance.random(count) < 0.01
+    copies = chance.random(count) < 0.01 * odd
     return found[np.where(copies, (chance.random(count) * (rows + 1)).astype(np.int64), rows)]
 
 

@@ -1,17 +1,19 @@
 """Runs our workers over a log that is there, and times them from the first batch to the last acknowledged record."""
 
 import contextlib
+import os
 import re
 import shutil
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 from tests.bench.bus import WORKSHOP, ends_of, read_from
@@ -29,9 +31,13 @@ PATIENCE_SECONDS = 900.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """Seconds from the first batch to the last append, the largest `RssAnon` of a worker, and the partial figures."""
+    """Seconds from the first batch to the last append, seconds of processor time that the workers used from there on.
+
+    `anonymous_bytes` is the largest `RssAnon` of a worker, `partials` the partial figures.
+    """
 
     seconds: float
+    processor_seconds: float
     anonymous_bytes: int
     partials: Sequence[Block]
 
@@ -39,10 +45,22 @@ class Outcome:
 class Ours:
     """A number of workers, each with a store of its own, over the events of one view."""
 
-    def __init__(self, bootstrap_servers: str, registry_url: str, view: str = "incident") -> None:
+    def __init__(
+        self,
+        bootstrap_servers: str,
+        registry_url: str,
+        *,
+        view: str = "incident",
+        tag: str = "",
+        provinces: Sequence[str] = (),
+        stage: str = "partial",
+    ) -> None:
         self._servers = (bootstrap_servers, registry_url)
         self._view = view
-        self._provinces = load_regions().provinces()
+        self._stage = stage
+        self._lanes = [tag, ",".join(provinces)] if tag else []
+        self.group = consumer_group(f"{view}.partial{'.' * bool(tag)}{tag}")
+        self._provinces = provinces or load_regions().provinces()
         self._events = [event_topic(province, VIEWS[view].spec.event_type) for province in self._provinces]
 
     def run(self, workers: int = 1, stores: str = "fold", *, keep: bool = False) -> Outcome:
@@ -51,14 +69,14 @@ class Ours:
         if not keep:
             shutil.rmtree(folder, ignore_errors=True)
         outputs = [partial_topic(self._view), *(receipt_topic(province) for province in self._provinces)]
-        _forget_group(self._servers[0], consumer_group(f"{self._view}.partial"))
+        forget_group(self._servers[0], self.group)
         before = ends_of(self._servers[0], outputs)
         children = [self._start(folder / f"worker-{number}") for number in range(workers)]
         peaks = [0] * workers
         watch = threading.Thread(target=_watch, args=(children, peaks), daemon=True)
         watch.start()
         try:
-            started = self._race(children)
+            started, used = self._race(children)
         finally:
             for child in children:
                 child.terminate()
@@ -67,36 +85,70 @@ class Ours:
         written = read_from(self._servers[0], before)
         last = max(block.timestamps[-1] for block in written) / 1e6
         partials = [block for block in written if block.partition.topic == partial_topic(self._view)]
-        return Outcome(last - started, max(peaks), partials)
+        return Outcome(last - started, used, max(peaks), partials)
+
+    @contextlib.contextmanager
+    def running(self, folder: Path) -> Iterator[None]:
+        """Run one worker, from an empty store, for as long as the block lasts."""
+        shutil.rmtree(folder, ignore_errors=True)
+        forget_group(self._servers[0], self.group)
+        child = self._start(folder)
+        try:
+            assert child.stdin is not None
+            child.stdin.write("go\n")
+            child.stdin.flush()
+            with closing(KafkaAdminClient(bootstrap_servers=self._servers[0])) as admin:
+                while not _settled(admin, self.group, 1):
+                    time.sleep(0.1)
+            yield
+        finally:
+            child.terminate()
+            child.wait(30)
 
     def _start(self, folder: Path) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-m", "tests.bench.fold_worker", *self._servers, str(folder), self._view, "partial"]
-        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        command = [
+            sys.executable,
+            "-m",
+            "tests.bench.fold_worker",
+            *self._servers,
+            str(folder),
+            self._view,
+            self._stage,
+        ]
+        command += self._lanes
+        environment = {**os.environ, "POLARS_MAX_THREADS": "1"}  # as the command `simpul worker` has it
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
 
-    def _race(self, children: Sequence["subprocess.Popen[str]"]) -> float:
-        """Let all begin at once when all have their partitions; returns when the first batch came."""
-        group = consumer_group(f"{self._view}.partial")
+    def _race(self, children: Sequence["subprocess.Popen[str]"]) -> tuple[float, float]:
+        """Let all begin at once when all have their partitions; returns when the first batch came, and their time."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         with closing(KafkaAdminClient(bootstrap_servers=self._servers[0])) as admin:
-            while not _settled(admin, group, len(children)):
+            while not _settled(admin, self.group, len(children)):
                 assert time.monotonic() < deadline, "the group does not settle"
                 time.sleep(0.1)
+        before = sum(_processor_seconds(child.pid) for child in children)
         for child in children:
             assert child.stdin is not None
             child.stdin.write("go\n")
             child.stdin.flush()
         with closing(LagMeter(self._servers[0])) as meter:
             ends = {at: end for at, end in meter.ends(self._events).items() if end}
-            while any(meter.done(group).get(at, 0) < end for at, end in ends.items()):
+            while any(meter.done(self.group).get(at, 0) < end for at, end in ends.items()):
                 assert time.monotonic() < deadline, "the fold does not come to its end"
                 assert all(child.poll() is None for child in children), "a worker has died"
                 time.sleep(0.5)
         # Faust writes its own marks around what is said.
         spoken = [re.findall(r"\d{13}", child.stdout.readline()) for child in children if child.stdout]
-        return min(int(words[0]) for words in spoken) / 1000
+        used = sum(_processor_seconds(child.pid) for child in children) - before
+        return min(int(words[0]) for words in spoken) / 1000, used
 
 
-def _forget_group(bootstrap_servers: str, group: str) -> None:
+def _processor_seconds(pid: int) -> float:
+    times = psutil.Process(pid).cpu_times()
+    return times.user + times.system
+
+
+def forget_group(bootstrap_servers: str, group: str) -> None:
     """Forget what an earlier run has told; waits until its members have left."""
     with closing(KafkaAdminClient(bootstrap_servers=bootstrap_servers)) as admin:
         deadline = time.monotonic() + 60

@@ -28,33 +28,42 @@ app = Application(
 )
 source = app.topic(SETTINGS["topic"], value_deserializer="bytes", key_deserializer="str")
 output = app.topic(SETTINGS["output"], value_serializer="json", key_serializer="str")
-started = 0.0
+started = ended = 0.0
 count = 0
 figures: dict[str, list[int]] = {}  # what was put into the state last, so that it can be compared
 
 
-def fold(value: bytes, state: Any) -> list[dict[str, Any]]:
+def replace(value: bytes, state: Any) -> list[dict[str, Any]]:
+    """Keep the newest revision of a subject, and say what it takes from its old group and adds to its new one."""
     global started, count  # noqa: PLW0603  # a script
     started = started or time.time()
     count += 1
     found = reader.read(value)
-    changed: dict[str, list[int]] = {}
-    if found is not None:
-        subject, revision, group, measures = found
-        old = state.get(subject)
-        if old is None or old[0] < revision:
-            for name, one, sign in ((old[1], old[2], -1), (group, measures, 1)) if old else ((group, measures, 1),):
-                before = state.get(name) or [0] * len(one)
-                changed[name] = [left + sign * right for left, right in zip(before, one, strict=True)]
-                state.set(name, changed[name])
-            state.set(subject, [revision, group, measures])
-    figures.update(changed)
-    return [{"group": name, "measures": sums} for name, sums in changed.items()]
+    if found is None:
+        return []
+    _, revision, group, measures = found
+    old = state.get("newest")
+    if old is not None and old[0] >= revision:
+        return []
+    state.set("newest", [revision, group, measures])
+    gone = [{"group": old[1], "measures": [-one for one in old[2]]}] if old else []
+    return [*gone, {"group": group, "measures": measures}]
 
 
-frame = app.dataframe(source).apply(fold, stateful=True, expand=True)
+def add(change: dict[str, Any], state: Any) -> dict[str, Any]:
+    """Add a change to the sums of its group."""
+    global ended  # noqa: PLW0603  # a script
+    before = state.get("sums") or [0] * len(change["measures"])
+    sums = [left + right for left, right in zip(before, change["measures"], strict=True)]
+    state.set("sums", sums)
+    figures[change["group"]] = sums
+    ended = time.time()
+    return {"group": change["group"], "measures": sums}
+
+
+frame = app.dataframe(source).apply(replace, stateful=True, expand=True)
+frame = frame.group_by("group").apply(add, stateful=True)  # state is per key, so groups are dealt out anew
 frame.to_topic(output, key=lambda row: row["group"])
-app.run(count=SETTINGS["events"])
-ended = time.time()
+app.run(timeout=5)  # ends when nothing came for so long
 Path(SETTINGS["figures"]).write_text(json.dumps(figures), encoding="utf-8")
 sys.stdout.write(f"{started * 1000:.0f} {ended * 1000:.0f} {count}\n")

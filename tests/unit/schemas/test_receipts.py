@@ -21,7 +21,15 @@ from simpul_schemas.receipts import (
     read_receipt,
     write_receipt,
 )
-from simpul_schemas.signing import KeyRing, load_key_ring, load_or_make_signer, load_signer, new_signer
+from simpul_schemas.settings import load_settings
+from simpul_schemas.signing import (
+    KeyRing,
+    load_key_ring,
+    load_or_make_signer,
+    load_signer,
+    new_signer,
+    signer_from_settings,
+)
 
 SIGNER = new_signer()
 KEYS = KeyRing([SIGNER._key.public_key()])
@@ -128,6 +136,17 @@ def test_a_key_file_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None
     assert len(ring.kids) == 2
     assert ring(signer.kid, signer.sign(b"x"), b"x")
     assert not ring(signer.kid, signer.sign(b"x"), b"y")
+
+
+def test_a_worker_finds_its_key_in_the_settings_and_lays_the_public_one_beside_it(tmp_path: Path) -> None:
+    own = signer_from_settings(load_settings({"SIMPUL__DATA_DIR": str(tmp_path)}))
+    private = tmp_path / "keys" / "receipts.pem"
+    assert load_key_ring(private.with_name("receipts.pub.pem")).kids == [own.kid]
+    named = {"SIMPUL__DATA_DIR": str(tmp_path / "other"), "SIMPUL__RECEIPTS__SIGNING_KEY_FILE": str(private)}
+    assert signer_from_settings(load_settings(named)).kid == own.kid
+    missing = {"SIMPUL__RECEIPTS__SIGNING_KEY_FILE": str(tmp_path / "hilang.pem")}
+    with pytest.raises(SettingsError, match=r"hilang\.pem"):  # a key that was named is never made up
+        signer_from_settings(load_settings(missing))
 
 
 @pytest.mark.parametrize("content", [b"", b"nothing", b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"])

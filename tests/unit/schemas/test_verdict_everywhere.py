@@ -17,7 +17,7 @@ import pytest
 
 from simpul_schemas import door, rows
 from simpul_schemas.avro_types import read_parsed
-from simpul_schemas.columns import BlockDecoder, judge
+from simpul_schemas.columns import BlockDecoder, ColumnRules, judge
 from simpul_schemas.contract import EVENT_TYPES, EventType
 from simpul_schemas.errors import InvalidEvent, MalformedRecord
 from simpul_schemas.events.envelope import from_micros
@@ -276,6 +276,7 @@ def test_model_row_and_column_give_one_verdict_to_every_event(kind: EventType) -
         pl.Series(NOW, [outside[NOW] for _, outside in made], pl.Int64),
     )
     by_column = judge(frame, kind.rules).to_list()
+    assert ColumnRules(kind.rules).refuses(frame).to_list() == [kind.rules.refuses(verdict) for verdict in by_column]
 
     assert by_model == by_row == by_column
     assert [kind.rules.codes(verdict) for verdict in by_row] == [kind.rules.codes(verdict) for verdict in by_column]
