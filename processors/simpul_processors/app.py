@@ -92,6 +92,7 @@ def build_app(settings: WorkerSettings, makers: Sequence[Callable[[], Stage]]) -
         broker_session_timeout=10.0,
         broker_heartbeat_interval=2.0,
         store="memory://",
+        datadir=str(settings.stores / "faust"),  # it makes one where the process was started, otherwise
         key_serializer="raw",
         value_serializer="raw",
         topic_disable_leader=True,

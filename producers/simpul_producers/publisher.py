@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from simpul_producers.admission import ENVELOPE_FIELDS, Clock, judge, to_row
+from simpul_producers.admission import ENVELOPE_FIELDS, Clock, judge, taken_back, to_row
 from simpul_producers.background import BackgroundSender
 from simpul_producers.outbox import Outbox, OutboxRow
 from simpul_producers.receipts import EventReceipt, event_receipt
@@ -87,11 +87,16 @@ class Publisher:
         self._check_all(drafts, now)
         rows: list[OutboxRow] = []
         answers: list[Published] = []
+        last: dict[str, OutboxRow | None] = {}
         for draft, revision in zip(drafts, self._revisions(drafts, now), strict=True):
             kind = event_type(draft.event_type)
             record = self._record(kind, draft, revision, now)
             warnings = _pass_rules(kind, record, now)
-            rows.append(to_row(kind, record))
+            row = to_row(kind, record)
+            before = last.get(draft.subject) or self._outbox.latest(draft.subject)
+            back = taken_back(before, row) if before is not None else None
+            rows += [row] if back is None else [back, row]
+            last[draft.subject] = row
             answers.append(Published(record["event_id"], revision, warnings))
         self._outbox.add(rows, now)
         if self._sending is not None:

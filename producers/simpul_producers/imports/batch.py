@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
-from simpul_producers.admission import judge, to_row
+from simpul_producers.admission import judge, taken_back, to_row
 from simpul_producers.imports.bind import Cells
 from simpul_producers.imports.convert import RowMapper
 from simpul_producers.imports.refusals import (
@@ -136,11 +136,13 @@ class Batch:
     def _revised(self, outbox: Outbox) -> list[OutboxRow]:
         """Give revisions to what is new or has changed since this outbox said it last."""
         changed: list[Candidate] = []
+        said: dict[str, OutboxRow] = {}
         for candidate in self._unstamped:
             record = candidate.record
             row = outbox.latest(record["subject"])
             before = decode(json.loads(row.schema), row.body) if row and row.event_type == self._kind.name else None
-            if before is not None:
+            if row is not None and before is not None:
+                said[row.subject] = row
                 content = self._mapper.content(record)
                 if self._mapper.content(before) == content:
                     self.unchanged += 1
@@ -152,7 +154,9 @@ class Batch:
         revisions = outbox.reserve_revisions([each.record["subject"] for each in changed], self.now) if changed else []
         for candidate, revision in zip(changed, revisions, strict=True):
             candidate.record["revision"] = revision
-        return [to_row(self._kind, candidate.record) for candidate in changed]
+        rows = [to_row(self._kind, candidate.record) for candidate in changed]
+        backs = (taken_back(said[row.subject], row) for row in rows if row.subject in said)
+        return [*(back for back in backs if back is not None), *rows]
 
     def _breaks_lifecycle(self, candidate: Candidate, before: dict[str, Any]) -> bool:
         if before["mode"] != candidate.record["mode"]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 
-from simpul_producers.admission import Clock, judge, to_row
+from simpul_producers.admission import Clock, judge, taken_back, to_row
 from simpul_producers.errors import SweepRefused
 from simpul_producers.imports.convert import RowMapper
 from simpul_producers.imports.refusals import RefusalReport, Unmappable, from_finding, from_rules
@@ -250,10 +250,14 @@ class _Step:
 
     def submit(self, record: dict[str, Any]) -> None:
         """Add an event above all earlier ones of its subject; its own revision counts where it is higher."""
+        before = self._last.get(record["subject"]) or self._outbox.latest(record["subject"])
         last = self._last_revision(record["subject"])
         if record["revision"] <= last:
             record["revision"] = next_revision(last, record["revision"])
         self._add(record)
+        back = taken_back(before, self.rows[-1]) if before is not None else None
+        if back is not None:
+            self.rows.insert(-1, back)
 
     def withdraw(self, subject: str) -> int:
         """Add the withdrawal of a subject's latest event and return 1; 0 where there is none."""

@@ -1,5 +1,6 @@
 """The SDK: what it takes, what it refuses, and with which codes."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -196,3 +197,24 @@ def test_a_late_original_an_exercise_and_a_withdrawal_take_no_step(publisher: Pu
     publisher.publish(an_incident("PEMULIHAN", revision=50))
     publisher.publish(an_incident("PEMULIHAN", mode=Mode.EXERCISE))
     publisher.publish(an_incident("PENCEGAHAN", mode=Mode.EXERCISE, revision=101))
+
+
+def test_a_correction_that_moves_to_another_province_is_taken_back_in_the_old_one(
+    publisher: Publisher, outbox: InMemoryOutbox, clock: Clock
+) -> None:
+    publisher.publish(draft())
+    clock.micros += 1
+    moved = publisher.publish(draft(region="53.01.04"))
+    _, back, there = [pending.row for pending in outbox.pending(10)]
+    assert (back.topic, back.revision) == ("simpul.17.participation.v1", moved.revision)
+    assert decode(json.loads(back.schema), back.body)["action"] == "WITHDRAW"
+    assert (there.topic, there.event_id) == ("simpul.53.participation.v1", moved.event_id)
+    clock.micros += 1
+    publisher.publish(draft(region="53.01.05"))
+    assert len(outbox.pending(10)) == 4, "within a province there is nothing to take back"
+
+
+def test_a_late_original_of_another_province_takes_nothing_back(publisher: Publisher, outbox: InMemoryOutbox) -> None:
+    publisher.publish(draft(revision=9))
+    publisher.publish(draft(region="53.01.04", revision=8))
+    assert len(outbox.pending(10)) == 2
