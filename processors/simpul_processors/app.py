@@ -47,6 +47,7 @@ LAYOUT = 2
 STUCK_SECONDS = 120.0
 #: A run that lasted so long was a good one: the next wait begins small again.
 _STEADY_SECONDS = 60.0
+#: Objects and rounds after which the garbage collector looks; Python's own numbers are meant for small programs.
 _COLLECT_AFTER = (500_000, 20, 100)
 _RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
 
@@ -199,7 +200,7 @@ class _Host:
             if time.monotonic() - self._moved_at < STUCK_SECONDS:
                 continue
             ends = await reader.end_offsets()
-            if any(end > worker.start_offset(partition) for partition, end in ends.items()):
+            if any(end > worker.next_offset(partition) for partition, end in ends.items()):
                 _log.critical("%s: behind for %.0f s and idle; ending the process", self._stage.name, STUCK_SECONDS)
                 os._exit(os.EX_SOFTWARE)
             self._moved_at = time.monotonic()

@@ -92,7 +92,7 @@ class Worker:
 
     def _taken(self, partition: Partition) -> int:
         self._changes += 1
-        return self._next_offset(partition)
+        return self.next_offset(partition)
 
     async def run(self, reader: LogReader, should_stop: Callable[[], bool], on_batch: OnBatch | None = None) -> None:
         """Go on until told to stop; what is left over from an earlier run is sent first."""
@@ -140,7 +140,7 @@ class Worker:
         if self._publishes_now(idle=not blocks) and self._owns(reader):
             figures, entries = await self._in_thread(self._due)
             (sent.suspects if self._takes_over else sent.entries).extend(entries)
-            self._takes_over = any(self._next_offset(partition) < end for partition, end in self._ends.items())
+            self._takes_over = any(self.next_offset(partition) < end for partition, end in self._ends.items())
             sent.positions = dict(self._positions)
             outgoing = [*outgoing, *figures]
         if sent.numbers or sent.positions is not None:
@@ -231,8 +231,9 @@ class Worker:
 
     def _unseen(self, blocks: Sequence[Block]) -> list[Block]:
         """Leave out what the store holds already: a reader may give a record twice around a rebalance."""
-        found = (block.since(self._next_offset(block.partition)) for block in blocks)
+        found = (block.since(self.next_offset(block.partition)) for block in blocks)
         return [block for block in found if block is not None]
 
-    def _next_offset(self, partition: Partition) -> int:
+    def next_offset(self, partition: Partition) -> int:
+        """Return where the store's knowledge of a partition ends."""
         return self._positions.get(partition, Position()).next_offset
