@@ -18,7 +18,8 @@ import pytest
 from psycopg import sql
 
 from simpul_connectors.errors import SinkFenced, TargetRefused, TargetUnavailable
-from simpul_connectors.sinks.dialects.postgresql import PostgresqlTarget
+from simpul_connectors.sinks.dialects.postgresql import postgresql_target
+from simpul_connectors.sinks.dialects.sql_target import SqlTarget
 from simpul_connectors.sinks.run import Limits, SinkRunner, status
 from simpul_connectors.sinks.shape import shape
 from simpul_connectors.sinks.spec import load_spec
@@ -71,7 +72,7 @@ class Bus:
         blocks = [block] if (block := self.log.read(P0, 0, 10**6)) else []
         return shape(EventIntake(TYPE, self.registry).take(blocks).frame, table)
 
-    def drain(self, target: PostgresqlTarget, table: Table, limits: Limits = QUICK, **hooks: Any) -> None:
+    def drain(self, target: SqlTarget, table: Table, limits: Limits = QUICK, **hooks: Any) -> None:
         async def go() -> None:
             on_batch = hooks.pop("on_batch", None)
             runner = SinkRunner(replace(SPEC, table=table), self.registry, target, limits, **hooks)
@@ -111,8 +112,8 @@ def table(url: str) -> Table:
 
 
 @pytest.fixture
-def target(url: str, table: Table) -> Iterator[PostgresqlTarget]:
-    found = PostgresqlTarget(url, SPEC.name, table)
+def target(url: str, table: Table) -> Iterator[SqlTarget]:
+    found = postgresql_target(url, SPEC.name, table)
     found.prepare()
     yield found
     found.close()
@@ -129,7 +130,7 @@ def position(records: int) -> Position:
 
 
 def test_the_whole_way_keeps_the_highest_revision_of_each_subject(
-    admin: psycopg.Connection[Any], target: PostgresqlTarget, table: Table
+    admin: psycopg.Connection[Any], target: SqlTarget, table: Table
 ) -> None:
     bus = Bus()
     bus.publish(*(event(f"tps:{number % 200}", 1 + number // 200, registered=number) for number in range(1000)))
@@ -147,7 +148,7 @@ def test_the_whole_way_keeps_the_highest_revision_of_each_subject(
 
 
 def test_columns_have_the_types_of_the_contract(
-    admin: psycopg.Connection[Any], target: PostgresqlTarget, table: Table
+    admin: psycopg.Connection[Any], target: SqlTarget, table: Table
 ) -> None:
     found = dict(
         admin.execute(
@@ -204,7 +205,7 @@ class Breaking(psycopg.Connection[Any]):
 
 @pytest.mark.parametrize("before", [True, False])
 def test_a_connection_lost_at_any_step_leaves_all_of_a_batch_or_nothing(
-    url: str, table: Table, target: PostgresqlTarget, before: bool
+    url: str, table: Table, target: SqlTarget, before: bool
 ) -> None:
     bus = Bus()
     bus.publish(event("a", 1), event("b", 1))
@@ -214,7 +215,7 @@ def test_a_connection_lost_at_any_step_leaves_all_of_a_batch_or_nothing(
         stored = target.positions().get(P0, Position())
         after = Position(stored.next_offset + 2, stored.records + 2, 0)
         newer = rows.with_columns(revision=rows["revision"] + step)
-        breaking = PostgresqlTarget(url, SPEC.name, table, Breaking.connect)
+        breaking = postgresql_target(url, SPEC.name, table, Breaking.connect)
         Breaking.left, Breaking.before, Breaking.steps = step, before, 0
         lost = False
         try:
@@ -294,14 +295,14 @@ class Proxy:
 
 @pytest.mark.parametrize("pass_commit", [True, False])
 def test_a_commit_whose_answer_is_cut_off_is_stored_once(
-    tmp_path_factory: pytest.TempPathFactory, url: str, table: Table, target: PostgresqlTarget, pass_commit: bool
+    tmp_path_factory: pytest.TempPathFactory, url: str, table: Table, target: SqlTarget, pass_commit: bool
 ) -> None:
     bus = Bus()
     bus.publish(*(event(f"s{number}", 1) for number in range(250)))
     folder = tmp_path_factory.mktemp("proxy")
     real = url.partition("host=")[2]
     proxy = Proxy(folder, f"{real}/.s.PGSQL.5432", pass_commit=pass_commit)
-    cut = PostgresqlTarget(url.replace(real, str(folder)), SPEC.name, table)
+    cut = postgresql_target(url.replace(real, str(folder)), SPEC.name, table)
     for start, end in ((0, 100), (100, 250)):
         rows = bus.rows(table)[start:end]
         moves = [Move(P0, position(start), position(end))]
@@ -318,7 +319,7 @@ def test_a_commit_whose_answer_is_cut_off_is_stored_once(
 
 
 def test_a_server_that_is_killed_and_comes_back_costs_nothing(
-    server: Any, admin: psycopg.Connection[Any], target: PostgresqlTarget, table: Table
+    server: Any, admin: psycopg.Connection[Any], target: SqlTarget, table: Table
 ) -> None:
     bus = Bus()
     bus.publish(*(event(f"s{number % 500}", 1 + number) for number in range(1000)))
@@ -343,7 +344,7 @@ def test_a_server_that_is_killed_and_comes_back_costs_nothing(
 
 
 def test_the_loser_of_a_deadlock_goes_again(
-    url: str, admin: psycopg.Connection[Any], target: PostgresqlTarget, table: Table
+    url: str, admin: psycopg.Connection[Any], target: SqlTarget, table: Table
 ) -> None:
     bus = Bus()
     bus.publish(event("a", 1))
@@ -365,7 +366,7 @@ def test_two_copies_at_once_store_each_record_once(url: str, table: Table, isola
     bus = Bus()
     bus.publish(*(event(f"s{number % 700}", 1 + number, valid=-number % 5 - 1 or None) for number in range(3000)))
     both = f"{url}&options=-c%20default_transaction_isolation%3D{isolation.replace(' ', '%5C%20')}"
-    targets = [PostgresqlTarget(both, SPEC.name, table) for _ in range(2)]
+    targets = [postgresql_target(both, SPEC.name, table) for _ in range(2)]
     limits = [replace(QUICK, max_records=size) for size in (70, 110)]
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda found: found.prepare(), targets))
@@ -394,13 +395,13 @@ class Sleeping(psycopg.Connection[Any]):
 
 
 def test_a_copy_that_sleeps_with_its_offsets_locked_holds_the_other_up_which_is_then_fenced(
-    url: str, admin: psycopg.Connection[Any], target: PostgresqlTarget, table: Table
+    url: str, admin: psycopg.Connection[Any], target: SqlTarget, table: Table
 ) -> None:
     bus = Bus()
     bus.publish(event("a", 1), event("b", 2))
     rows = bus.rows(table)
     target.write(rows[:0], [Move(P0, Position(), position(2))])
-    sleeper = PostgresqlTarget(url, SPEC.name, table, Sleeping.connect)
+    sleeper = postgresql_target(url, SPEC.name, table, Sleeping.connect)
     with ThreadPoolExecutor(2) as pool:
         slow = pool.submit(sleeper.write, rows[:1], [Move(P0, position(2), position(3))])
         assert Sleeping.asleep.wait(20)
@@ -429,7 +430,7 @@ def test_a_ministrys_own_table_with_other_types_is_filled(
     admin.execute(f"CREATE TABLE {table} ({columns}, UNIQUE (subject))")
     kept = tuple(column for column in table.columns if column.name not in {"recorded_at", "published_at"})
     own = replace(table, columns=kept)
-    target = PostgresqlTarget(url, SPEC.name, own)
+    target = postgresql_target(url, SPEC.name, own)
     target.prepare()
     bus = Bus()
     bus.publish(event("a", 1, registered=300))
@@ -444,16 +445,16 @@ def test_a_ministrys_own_table_with_other_types_is_filled(
 
 
 def test_a_role_needs_no_rights_beyond_its_own_tables(
-    url: str, admin: psycopg.Connection[Any], table: Table, target: PostgresqlTarget
+    url: str, admin: psycopg.Connection[Any], table: Table, target: SqlTarget
 ) -> None:
     role = f"ministry_{table.path[0]}"
     for statement in (
         f"CREATE ROLE {role} LOGIN",
         f"GRANT USAGE ON SCHEMA {table.path[0]} TO {role}",
-        f"GRANT SELECT, INSERT, UPDATE ON {table}, {table.path[0]}.simpul_offset TO {role}",
+        f"GRANT SELECT, INSERT, UPDATE ON {table}, {table.path[0]}.simpul_offset, {table.path[0]}.simpul_sink TO {role}",
     ):
         admin.execute(statement)
-    mine = PostgresqlTarget(url.replace("postgres:@", f"{role}:@"), SPEC.name, table)
+    mine = postgresql_target(url.replace("postgres:@", f"{role}:@"), SPEC.name, table)
     mine.prepare()
     bus = Bus()
     bus.publish(event("a", 1))
@@ -461,14 +462,14 @@ def test_a_role_needs_no_rights_beyond_its_own_tables(
     assert mine.rows() == 1
     mine.close()
     elsewhere = replace(table, path=(table.path[0], "lain"))
-    theirs = PostgresqlTarget(url.replace("postgres:@", f"{role}:@"), SPEC.name, elsewhere)
+    theirs = postgresql_target(url.replace("postgres:@", f"{role}:@"), SPEC.name, elsewhere)
     with pytest.raises(TargetRefused, match="permission denied") as found:
         theirs.prepare()
     assert "permission denied" in found.value.words
 
 
 def test_a_row_that_the_table_refuses_is_told_in_the_databases_own_words(
-    admin: psycopg.Connection[Any], target: PostgresqlTarget, table: Table
+    admin: psycopg.Connection[Any], target: SqlTarget, table: Table
 ) -> None:
     admin.execute(f"ALTER TABLE {table} ADD CHECK (registered < 100)")
     bus = Bus()
@@ -479,7 +480,7 @@ def test_a_row_that_the_table_refuses_is_told_in_the_databases_own_words(
 
 
 def test_nothing_is_left_on_a_connection_that_a_pooler_shares(
-    admin: psycopg.Connection[Any], target: PostgresqlTarget, table: Table
+    admin: psycopg.Connection[Any], target: SqlTarget, table: Table
 ) -> None:
     bus = Bus()
     bus.publish(*(event(f"s{number}", 1) for number in range(1000)))

@@ -7,6 +7,7 @@ import polars as pl
 
 from simpul_connectors.sinks.source import REGION_NAME
 from simpul_connectors.sinks.table import Column, Kind, Table
+from simpul_schemas.intake import BLOCK, OFFSET
 from simpul_schemas.regions import NATION, load_regions
 
 #: Databases hold no NUL in a text; its picture stands for it, so that one odd character does not stop a ministry.
@@ -14,15 +15,20 @@ _NUL_PICTURE = "\N{SYMBOL FOR NULL}"
 
 
 def shape(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
-    """Return the table's columns, with the newest row of each key only, sorted by key.
+    """Return the table's columns, with the newest row of each key only, sorted by key, and which record it is of.
 
     The fewer rows reach the database the better; and two writers that take rows in the same order do not deadlock.
     """
-    rows = frame.select(_fill(column, frame.schema) for column in table.columns)
+    rows = frame.select(*(_fill(column, frame.schema) for column in table.columns), *_origin(frame))
     newest_first = [False] * len(table.key) + [True] * len(table.order)
     return rows.sort([*table.key, *table.order], descending=newest_first).unique(
         subset=table.key, keep="first", maintain_order=True
     )
+
+
+def _origin(frame: pl.DataFrame) -> list[str]:
+    """Return the columns that say which record a row is of, where they are there."""
+    return [name for name in (BLOCK, OFFSET) if name in frame.columns]
 
 
 def _fill(column: Column, schema: pl.Schema) -> pl.Expr:
