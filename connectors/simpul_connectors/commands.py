@@ -35,6 +35,13 @@ Once = Annotated[
     bool,
     typer.Option("--once", help="Berhenti setelah isi saat ini tersimpan. / Stop when what is there now is stored."),
 ]
+NewCluster = Annotated[
+    bool,
+    typer.Option(
+        "--new-cluster",
+        help="Lupakan ofset klaster lama, baca log dari awal. / Forget the old cluster's offsets, read from the start.",
+    ),
+]
 
 
 def lint(sink: Sink, as_json: AsJson = False) -> None:  # noqa: FBT002  # a flag of the command line
@@ -69,14 +76,7 @@ def plan(sink: Sink, as_json: AsJson = False) -> None:  # noqa: FBT002  # a flag
 def apply(
     sink: Sink,
     as_json: AsJson = False,  # noqa: FBT002  # a flag of the command line
-    new_cluster: Annotated[
-        bool,
-        typer.Option(
-            "--new-cluster",
-            help="Lupakan ofset klaster lama, baca log dari awal. / Forget the old cluster's offsets, read from the "
-            "beginning.",
-        ),
-    ] = False,  # noqa: FBT002  # the same
+    new_cluster: NewCluster = False,  # noqa: FBT002  # the same
 ) -> None:
     """Buat tabel, kolom dan indeks yang kurang; tidak pernah menghapus. / Make what is missing; never drop anything.
 
@@ -214,7 +214,7 @@ def _target(sink: str) -> "Iterator[tuple[SinkSpec, Target]]":
         target.close()
 
 
-async def _run(  # noqa: PLR0913, PLR0917  # outside things are passed in
+async def _run(  # noqa: PLR0913  # outside things are passed in
     runner: "SinkRunner",
     reader: "LogReader",
     writer: "LogWriter",

@@ -8,12 +8,18 @@ class SinkMetrics:
 
     def __init__(self, sink: str) -> None:
         self.registry = CollectorRegistry()
-        labels = ("sink",)
-        records = Counter("simpul_sink_records", "Records stored or refused", labels, registry=self.registry)
-        waiting = Gauge("simpul_sink_waiting", "1 while database, broker or registry is away", labels, registry=self.registry)
-        at = Gauge("simpul_sink_last_batch_seconds", "When the last batch was stored", labels, registry=self.registry)
-        self._records, self._waiting, self._at = (metric.labels(sink) for metric in (records, waiting, at))
-        self._waiting.set(0)
+        self._records = Counter(
+            "simpul_sink_records", "Records stored or refused", ["sink"], registry=self.registry
+        ).labels(sink)
+        self._waiting = Gauge(
+            "simpul_sink_waiting", "1 while database, broker or registry is away", ["sink"], registry=self.registry
+        ).labels(sink)
+        self._stored_at = Gauge(
+            "simpul_sink_last_batch_timestamp_seconds",
+            "When the last batch was stored",
+            ["sink"],
+            registry=self.registry,
+        ).labels(sink)
 
     def serve(self, port: int) -> None:
         """Answer on 127.0.0.1."""
@@ -22,7 +28,7 @@ class SinkMetrics:
     def stored(self, count: int) -> None:
         """Count a batch."""
         self._records.inc(count)
-        self._at.set_to_current_time()
+        self._stored_at.set_to_current_time()
 
     def outage(self, *, is_away: bool) -> None:
         """Tell that something is away, or there again."""

@@ -4,6 +4,7 @@ import itertools
 import math
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -213,9 +214,7 @@ NUMBERS = itertools.count()
 
 
 @pytest.fixture(scope="module")
-def make_database(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[], Database]:
+def make_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Database]:
     if request.param == "memory":
         return in_memory
     if request.param == "sqlite":
@@ -340,15 +339,11 @@ def test_doubles_are_exact(database: Database, target: Target, ratio: float | No
     assert database.by_subject()["a"]["ratio"] == ratio
 
 
-def test_an_infinite_double_is_stored_or_refused_as_a_row_but_never_changed(
-    database: Database, target: Target
-) -> None:
-    try:
+def test_an_infinite_double_is_stored_or_refused_as_a_row_but_never_changed(database: Database, target: Target) -> None:
+    with suppress(RowRefused):
         database.write(target, [event("a", 1, ratio=math.inf)], move(P0, 0, 1))
-    except RowRefused as error:
-        assert "inf" in error.words
-    else:
-        assert database.by_subject()["a"]["ratio"] == math.inf
+    stored = [row["ratio"] for row in database.read()]
+    assert stored == [math.inf] * len(target.positions())
 
 
 @pytest.mark.parametrize("year", [1, 1945, 1970, 2000, 2024, 9999])
@@ -624,7 +619,7 @@ def test_a_value_too_long_for_a_ministrys_column_is_that_rows_fault(database: Da
     target.close()
 
 
-HOSTILE_PARTS = ("x", '"', "'", "`", "]", "[", ";", "--", "/*", "%s", "%", "{0}", "$1", ":1", "?", " DROP TABLE x", "é", "\\")
+HOSTILE_PARTS = ("x", *"\"'`][;?%", "--", "/*", "%s", "{0}", "$1", ":1", " DROP TABLE x", "é", "\\")
 HOSTILE = sorted({f"n{left}{right}" for left in HOSTILE_PARTS for right in HOSTILE_PARTS})[:200]
 
 

@@ -1,6 +1,6 @@
 """A sink in a process of its own, over a log that is the same in each: killed and frozen by `test_sink_faults`.
 
-    python sink_child.py URL SCHEMA QUARANTINE_FILE
+python sink_child.py URL SCHEMA QUARANTINE_FILE
 """
 
 import asyncio

@@ -120,7 +120,7 @@ def ministry(request: pytest.FixtureRequest, tmp_path: Path) -> Ministry:
     url = request.getfixturevalue(f"{request.param}_url")
     schema = f"f{next(NUMBERS)}"
     if request.param == "postgresql":
-        kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname IS NOT NULL"
+        kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datid > 0"
         found = Ministry(url, schema, lambda: psycopg.connect(url), kill, tmp_path / "quarantine")
         found.execute(f"CREATE SCHEMA {schema}")
     else:
@@ -212,13 +212,13 @@ def test_a_backup_that_is_restored_under_a_running_sink_is_filled_up_again(minis
         number = next(batches)
         if number == 5:
             for name in names:
-                ministry.execute(f"CREATE TABLE {ministry.schema}.{name}_lama AS SELECT * FROM {ministry.schema}.{name}")
+                table = f"{ministry.schema}.{name}"
+                ministry.execute(f"CREATE TABLE {table}_lama AS SELECT * FROM {table}")
         if number == 12:
             for name in names:
-                ministry.execute(f"DELETE FROM {ministry.schema}.{name}")
-                ministry.execute(
-                    f"INSERT INTO {ministry.schema}.{name} SELECT * FROM {ministry.schema}.{name}_lama"
-                )
+                table = f"{ministry.schema}.{name}"
+                ministry.execute(f"DELETE FROM {table}")
+                ministry.execute(f"INSERT INTO {table} SELECT * FROM {table}_lama")
             assert ministry.stored() == 125
 
     async def go() -> None:

@@ -451,7 +451,7 @@ def test_a_role_needs_no_rights_beyond_its_own_tables(
     for statement in (
         f"CREATE ROLE {role} LOGIN",
         f"GRANT USAGE ON SCHEMA {table.path[0]} TO {role}",
-        f"GRANT SELECT, INSERT, UPDATE ON {table}, {table.path[0]}.simpul_offset, {table.path[0]}.simpul_sink TO {role}",
+        f"GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA {table.path[0]} TO {role}",
     ):
         admin.execute(statement)
     mine = postgresql_target(url.replace("postgres:@", f"{role}:@"), SPEC.name, table)

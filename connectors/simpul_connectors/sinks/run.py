@@ -68,7 +68,7 @@ class SinkStatus:
     records: int
     refused: int
     positions: Mapping[Partition, Position]
-    control: Control = Control()
+    control: Control
 
 
 class _ToldToStop(Exception):

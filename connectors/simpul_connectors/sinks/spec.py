@@ -73,7 +73,7 @@ class SinkSpec:
             return found
         if path := variables.get(f"{self.url_env}_FILE", ""):
             return read_secret(self.file, "url_env", path)
-        _refuse(
+        return _refuse(
             self.file,
             "url_env",
             Text(f"Variabel '{self.url_env}' kosong.", f"The variable '{self.url_env}' is empty."),
@@ -212,7 +212,7 @@ def _withdraw(file: str, document: Mapping[str, Any], source: Source, mode: Mode
         _refuse(
             file,
             "withdraw",
-            Text("Hanya peristiwa dengan mode upsert yang dapat dihapus.", "Only events in mode upsert can be deleted."),
+            Text("Hanya peristiwa dalam mode upsert dapat dihapus.", "Only events in mode upsert can be deleted."),
             Text("Pakai 'withdraw: flag'.", "Use 'withdraw: flag'."),
         )
     return found

@@ -240,14 +240,14 @@ class Dialect(ABC):
 
     # At work.
 
-    def begin(self, cursor: Cursor) -> None:
+    def begin(self, cursor: Cursor) -> None:  # noqa: B027  # not every database needs it
         """Begin a transaction: settings of ours for its length."""
 
     @abstractmethod
     def found(self, cursor: Cursor, path: Sequence[str]) -> Found:
         """Read a table from the database's catalogue."""
 
-    def lock_ddl(self, cursor: Cursor) -> None:
+    def lock_ddl(self, cursor: Cursor) -> None:  # noqa: B027  # not every database can
         """Keep other copies of a sink from making the same tables at the same time, where the database can."""
 
     @abstractmethod
@@ -263,5 +263,3 @@ def with_doubled(quote: str, name: str, end: str = "") -> str:
     """Quote a name, its quotes doubled; no database takes a NUL in one."""
     end = end or quote
     return f"{quote}{name.replace(end, end * 2)}{end}"
-
-

@@ -22,6 +22,11 @@ from simpul_schemas.log import Partition
 from simpul_schemas.rules import Text
 
 _WORDS_LENGTH = 500
+_COLUMNS = (
+    *("sink", "topic", "partition", "next_offset", "records", "refused"),
+    *("generation", "paused", "beat", "beat_at", "state", "words", "cluster"),
+    *("subject", "revision", "event_id"),
+)
 
 
 class Ledger:
@@ -35,13 +40,7 @@ class Ledger:
 
     def _fill(self, template: str, name: str, marks: int = 0) -> str:
         """Put a table's name, quoted names of columns and numbered placeholders into a statement."""
-        quoted = {
-            key: self._dialect.quote(key)
-            for key in (
-                "sink topic partition next_offset records refused generation paused beat beat_at state words cluster "
-                "subject revision event_id"
-            ).split()
-        }
+        quoted = {key: self._dialect.quote(key) for key in _COLUMNS}
         numbered = {f"m{number}": self._dialect.mark(number) for number in range(1, marks + 1)}
         return fill(template, table=self._dialect.path(*self._schema, name), **quoted, **numbered)
 
@@ -139,7 +138,7 @@ class Ledger:
             [generation, cluster or " ", State.RUNNING.value, self._sink],
         )
 
-    def beat(self, cursor: Cursor, generation: int, now: int, state: State, words: str) -> None:  # noqa: PLR0913, PLR0917  # a row's columns
+    def beat(self, cursor: Cursor, generation: int, now: int, state: State, words: str) -> None:
         """Write what a copy says of itself, while it is the newest."""
         cursor.execute(
             self._fill(

@@ -5,7 +5,7 @@ would overwrite a row of another key in silence, instead of refusing.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pymysql
@@ -73,7 +73,7 @@ class Mariadb(Dialect):
     """See `Dialect`."""
 
     errors = (pymysql.err.MySQLError,)
-    types: Mapping[Kind, str] = {
+    types: ClassVar[Mapping[Kind, str]] = {
         Kind.TEXT: "longtext",
         Kind.BIGINT: "bigint",
         Kind.DOUBLE: "double",
@@ -197,7 +197,7 @@ class Mariadb(Dialect):
         code = error.args[0] if error.args else None
         if not isinstance(code, int):
             # What the driver itself cannot write (a value that is no number), or a connection that is gone.
-            gone = isinstance(error, pymysql.err.InterfaceError) or isinstance(error, pymysql.err.OperationalError)
+            gone = isinstance(error, pymysql.err.InterfaceError | pymysql.err.OperationalError)
             return Trouble.AWAY if gone else Trouble.ROW
         if code in _RACES:
             return Trouble.RACE

@@ -7,6 +7,7 @@ other databases and to a driver that fails at every call. To Oracle an empty tex
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar
 
 from simpul_connectors.sinks.dialects.dialect import Connection, Cursor, Dialect, Trouble, fill, with_doubled
 from simpul_connectors.sinks.dialects.sql_target import SqlTarget
@@ -33,7 +34,7 @@ def oracle_target(
 class Oracle(Dialect):
     """See `Dialect`."""
 
-    types: Mapping[Kind, str] = {
+    types: ClassVar[Mapping[Kind, str]] = {
         Kind.TEXT: "clob",
         Kind.BIGINT: "number(19)",
         Kind.DOUBLE: "binary_double",
@@ -112,13 +113,14 @@ class Oracle(Dialect):
         """See `Dialect`."""
         schema, name = (path[0], path[1]) if len(path) == 2 else (None, path[0])
         where = [schema, name]
-        owner = "owner = coalesce(:1, sys_context('USERENV', 'CURRENT_SCHEMA')) AND table_name = :2"
         cursor.execute(
             "SELECT column_name, lower(data_type) || CASE WHEN data_type LIKE '%CHAR%' THEN '(' || char_length || "
             "CASE char_used WHEN 'C' THEN ' char' END || ')' WHEN data_type = 'NUMBER' AND data_precision IS NOT NULL "
             "THEN '(' || data_precision || CASE WHEN data_scale > 0 THEN ',' || data_scale END || ')' END, "
-            "lower(data_type), CASE nullable WHEN 'N' THEN 1 ELSE 0 END, CASE WHEN default_length > 0 THEN 1 ELSE 0 END "
-            f"FROM all_tab_columns WHERE {owner} ORDER BY column_id",
+            "lower(data_type), CASE nullable WHEN 'N' THEN 1 ELSE 0 END, "
+            "CASE WHEN default_length > 0 THEN 1 ELSE 0 END FROM all_tab_columns "
+            "WHERE owner = coalesce(:1, sys_context('USERENV', 'CURRENT_SCHEMA')) AND table_name = :2 "
+            "ORDER BY column_id",
             where,
         )
         columns = [

@@ -4,7 +4,7 @@ Nothing is kept on a connection between transactions, so a pooler may stand in b
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import polars as pl
 import psycopg
@@ -66,7 +66,7 @@ class Postgresql(Dialect):
     """See `Dialect`."""
 
     errors = (psycopg.Error,)
-    types: Mapping[Kind, str] = {
+    types: ClassVar[Mapping[Kind, str]] = {
         Kind.TEXT: "text",
         Kind.BIGINT: "bigint",
         Kind.DOUBLE: "double precision",

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import polars as pl
 
@@ -49,7 +50,7 @@ class Sqlite(Dialect):
     """See `Dialect`."""
 
     errors = (sqlite3.Error, OverflowError)
-    types: Mapping[Kind, str] = {
+    types: ClassVar[Mapping[Kind, str]] = {
         Kind.TEXT: "text",
         Kind.BIGINT: "integer",
         Kind.DOUBLE: "real",

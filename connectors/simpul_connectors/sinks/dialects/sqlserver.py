@@ -33,7 +33,7 @@ def sqlserver_target(
 class Sqlserver(Dialect):
     """See `Dialect`."""
 
-    types: Mapping[Kind, str] = {
+    types: ClassVar[Mapping[Kind, str]] = {
         Kind.TEXT: "nvarchar(max)",
         Kind.BIGINT: "bigint",
         Kind.DOUBLE: "float",
