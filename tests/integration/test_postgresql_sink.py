@@ -7,7 +7,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from simpul_connectors.errors import SinkFenced, TargetRefused, TargetUnavailable
 from simpul_connectors.sinks.dialects.postgresql import postgresql_target
@@ -170,37 +169,46 @@ class Breaking(psycopg.Connection[Any]):
     before = True
     steps = 0
 
-    def _step(self) -> bool:
-        type(self).left -= 1
-        type(self).steps += 1
-        if Breaking.left == 0 and Breaking.before:
-            self._lose()
-        return Breaking.left == 0
+    def step(self, work: Callable[[], Any]) -> Any:
+        Breaking.left -= 1
+        Breaking.steps += 1
+        last = Breaking.left == 0
+        if last and Breaking.before:
+            self.lose()
+        found = work()
+        if last:
+            self.lose()
+        return found
 
-    def _lose(self) -> None:
+    def lose(self) -> None:
         self.close()
         message = "the connection was lost"
         raise psycopg.OperationalError(message)
 
-    def cursor(self, *arguments: Any, **options: Any) -> Any:
-        last = self._step()
-        found = super().cursor(*arguments, **options)
-        if last:
-            self._lose()
-        return found
+    def commit(self) -> None:
+        self.step(super().commit)
+
+
+class BreakingCursor(psycopg.Cursor[Any]):
+    """Every statement is a step."""
 
     def execute(self, *arguments: Any, **options: Any) -> Any:
-        last = self._step()
-        found = super().execute(*arguments, **options)
-        if last:
-            self._lose()
-        return found
+        return breaking(self).step(lambda: super(BreakingCursor, self).execute(*arguments, **options))
 
-    def commit(self) -> None:
-        last = self._step()
-        super().commit()
-        if last:
-            self._lose()
+    def executemany(self, *arguments: Any, **options: Any) -> Any:
+        return breaking(self).step(lambda: super(BreakingCursor, self).executemany(*arguments, **options))
+
+    def copy(self, *arguments: Any, **options: Any) -> Any:
+        return breaking(self).step(lambda: super(BreakingCursor, self).copy(*arguments, **options))
+
+
+def breaking(cursor: psycopg.Cursor[Any]) -> Breaking:
+    assert isinstance(cursor.connection, Breaking)
+    return cursor.connection
+
+
+def connect_breaking(url: str) -> Breaking:
+    return Breaking.connect(url, cursor_factory=BreakingCursor)
 
 
 @pytest.mark.parametrize("before", [True, False])
@@ -215,7 +223,7 @@ def test_a_connection_lost_at_any_step_leaves_all_of_a_batch_or_nothing(
         stored = target.positions().get(P0, Position())
         after = Position(stored.next_offset + 2, stored.records + 2, 0)
         newer = rows.with_columns(revision=rows["revision"] + step)
-        breaking = postgresql_target(url, SPEC.name, table, Breaking.connect)
+        breaking = postgresql_target(url, SPEC.name, table, connect_breaking)
         Breaking.left, Breaking.before, Breaking.steps = step, before, 0
         lost = False
         try:
@@ -381,17 +389,21 @@ def test_two_copies_at_once_store_each_record_once(url: str, table: Table, isola
         target.close()
 
 
-class Sleeping(psycopg.Connection[Any]):
-    """A connection that sleeps, until it is woken, when the offsets have been read and nothing is written yet."""
+class SleepingCursor(psycopg.Cursor[Any]):
+    """A cursor that sleeps, until it is woken, when the offsets have been read and nothing is written yet."""
 
     asleep = threading.Event()
     wake = threading.Event()
 
     def execute(self, query: Any, *arguments: Any, **options: Any) -> Any:
-        if isinstance(query, sql.Composed) and "CREATE TEMPORARY" in query.as_string(self):
-            Sleeping.asleep.set()
-            assert Sleeping.wake.wait(20)
+        if "CREATE TEMPORARY" in query:
+            SleepingCursor.asleep.set()
+            assert SleepingCursor.wake.wait(20)
         return super().execute(query, *arguments, **options)
+
+
+def connect_sleeping(url: str) -> psycopg.Connection[Any]:
+    return psycopg.connect(url, cursor_factory=SleepingCursor)
 
 
 def test_a_copy_that_sleeps_with_its_offsets_locked_holds_the_other_up_which_is_then_fenced(
@@ -401,14 +413,14 @@ def test_a_copy_that_sleeps_with_its_offsets_locked_holds_the_other_up_which_is_
     bus.publish(event("a", 1), event("b", 2))
     rows = bus.rows(table)
     target.write(rows[:0], [Move(P0, Position(), position(2))])
-    sleeper = postgresql_target(url, SPEC.name, table, Sleeping.connect)
+    sleeper = postgresql_target(url, SPEC.name, table, connect_sleeping)
     with ThreadPoolExecutor(2) as pool:
         slow = pool.submit(sleeper.write, rows[:1], [Move(P0, position(2), position(3))])
-        assert Sleeping.asleep.wait(20)
+        assert SleepingCursor.asleep.wait(20)
         other = pool.submit(target.write, rows, [Move(P0, position(2), position(4))])
         time.sleep(0.5)
         assert not other.done()
-        Sleeping.wake.set()
+        SleepingCursor.wake.set()
         slow.result(20)
         with pytest.raises(SinkFenced):
             other.result(20)

@@ -19,7 +19,14 @@ from simpul_schemas.figures import VIEW_SPECS
 from simpul_schemas.intake import Refused
 from simpul_schemas.log import Partition
 from simpul_schemas.regions import load_regions
-from simpul_schemas.topics import event_topic, partial_topic, quarantine_topic, receipt_topic, view_topic
+from simpul_schemas.topics import (
+    SINK_QUARANTINE_TOPIC,
+    event_topic,
+    partial_topic,
+    quarantine_topic,
+    receipt_topic,
+    view_topic,
+)
 
 each_type = pytest.mark.parametrize("name", EVENT_TYPES)
 
@@ -74,6 +81,7 @@ def test_every_topic_of_the_bus_is_an_address_of_a_channel(document: dict[str, A
     expected = {event_topic("{province}", name) for name in EVENT_TYPES} | {
         quarantine_topic("{province}"),
         receipt_topic("{province}"),
+        SINK_QUARANTINE_TOPIC,
     }
     expected |= {topic(view) for view in VIEW_SPECS for topic in (partial_topic, view_topic)}
     assert {channel["address"] for channel in document["channels"].values()} == expected
