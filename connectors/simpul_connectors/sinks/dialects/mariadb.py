@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+import polars as pl
 import pymysql
 
 from simpul_connectors.sinks.dialects.dialect import Connection, Cursor, Dialect, Trouble, fill, with_doubled
+from simpul_connectors.sinks.dialects.mariadb_literals import to_literals
 from simpul_connectors.sinks.dialects.sql_target import SqlTarget
 from simpul_connectors.sinks.plan import Found, Held
 from simpul_connectors.sinks.table import Column, Kind, Table
@@ -24,7 +26,7 @@ _AWAY = frozenset({1021, 1040, 1053, 1077, 1158, 1159, 1160, 1161, 1203, 1290, 1
 _CLIENT_ERRORS = range(2000, 2100)
 #: Null, duplicates, foreign keys, ranges, lengths, formats, CHECK of either, what a trigger raises; a row too large.
 _ROWS = frozenset({1048, 1062, 1118, 1169, 1216, 1217, 1264, 1265, 1292, 1366, 1406, 1411, 1451, 1452, 1557, 1586}) | {
-    *{1644, 1690, 3140, 3819, 4025, 4038, 1071, 3157}
+    *{1153, 1644, 1690, 3140, 3819, 4025, 4038, 1071, 3157}
 }
 #: Strict, so that nothing is ever cut or rounded in silence; and times are UTC.
 _SESSION = (
@@ -130,6 +132,16 @@ class Mariadb(Dialect):
                 key=self.names(table.key),
             ),
         ]
+
+    def stage(self, cursor: Cursor, table: Table, rows: pl.DataFrame) -> None:
+        """See `Dialect`."""
+        statement = fill(
+            "INSERT INTO {staging} ({columns}) VALUES ",
+            staging=self.staging(table),
+            columns=self.names(table.column_names),
+        ).replace("%%", "%")  # nothing is bound by the driver
+        for literals in to_literals(rows, table.columns):
+            cursor.execute(statement + literals)
 
     def same(self, table: Table, found: Found) -> str:
         """See `Dialect`; byte by byte, whatever the collation of the ministry's table finds equal."""
