@@ -18,7 +18,7 @@ import polars as pl
 from simpul_connectors.errors import RowRefused, SinkFenced, SinkSuperseded, TargetRefused, TargetUnavailable
 from simpul_connectors.failpoints import reach
 from simpul_connectors.sinks.quarantine import quarantine_record
-from simpul_connectors.sinks.shape import shape
+from simpul_connectors.sinks.shape import RECORD, shape
 from simpul_connectors.sinks.spec import SinkSpec
 from simpul_connectors.sinks.table import Mode
 from simpul_connectors.sinks.target import Control, Move, Position, State, Target
@@ -230,7 +230,9 @@ class SinkRunner:
                     # Each row can go in, but not all at once: they go in as they were sifted.
                     parts = sifted.parts
                     continue
-                bad = rows[[found.row for found in sifted.bad]].select(BLOCK, OFFSET)
+                bad = rows[[found.row for found in sifted.bad]].select(
+                    pl.col(to).alias(name) for name, to in RECORD.items()
+                )
                 before = sum(refused.values()) - len(taken.refused)
                 if self._quarantine is None or not sifted.bad or before + bad.height > self._limits.max_bad_rows:
                     raise error from None
@@ -328,6 +330,11 @@ class SinkRunner:
 
     def _next_offset(self, partition: Partition) -> int:
         return self._position(partition).next_offset
+
+
+def _records(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return which records rows are of."""
+    return rows.select(pl.col(to).alias(name) for name, to in RECORD.items())
 
 
 def status(spec: SinkSpec, target: Target) -> SinkStatus:

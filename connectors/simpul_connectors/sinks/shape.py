@@ -1,6 +1,7 @@
 """From a frame of events or figures to the rows of a table: pure, and the same for every database."""
 
 import json
+from collections.abc import Mapping
 from functools import cache
 
 import polars as pl
@@ -12,6 +13,8 @@ from simpul_schemas.regions import NATION, load_regions
 
 #: Databases hold no NUL in a text; its picture stands for it, so that one odd character does not stop a ministry.
 _NUL_PICTURE = "\N{SYMBOL FOR NULL}"
+#: Which record a row is of, under names that no column of a table can have.
+RECORD: Mapping[str, str] = {BLOCK: "record:block", OFFSET: "record:offset"}
 
 
 def shape(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
@@ -26,9 +29,9 @@ def shape(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
     )
 
 
-def _origin(frame: pl.DataFrame) -> list[str]:
+def _origin(frame: pl.DataFrame) -> list[pl.Expr]:
     """Return the columns that say which record a row is of, where they are there."""
-    return [name for name in (BLOCK, OFFSET) if name in frame.columns]
+    return [pl.col(name).alias(to) for name, to in RECORD.items() if name in frame.columns]
 
 
 def _fill(column: Column, schema: pl.Schema) -> pl.Expr:
