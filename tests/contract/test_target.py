@@ -464,6 +464,20 @@ def test_a_pause_is_seen_by_all_copies_and_outlives_them(database: Database, tar
     other.close()
 
 
+def test_a_sink_that_was_never_prepared_cannot_be_paused_and_says_what_to_do(database: Database) -> None:
+    if database.execute is None:
+        pytest.skip("the twin takes a pause at any time")
+    target = database.open("sink")
+    with pytest.raises(TargetRefused, match="simpul sink apply"):
+        target.pause(paused=True)
+    target.prepare()
+    other = database.open("other")
+    with pytest.raises(TargetRefused, match="simpul sink apply"):
+        other.pause(paused=True)
+    target.close()
+    other.close()
+
+
 def test_the_offsets_of_another_cluster_are_told_and_not_continued(database: Database, target: Target) -> None:
     target.claim("old")
     database.write(target, [event("a", 1)], move(P0, 0, 1))

@@ -102,11 +102,14 @@ class Ledger:
             [now, self._sink],
         )
         if cursor.rowcount == 0:
-            raise TargetRefused(
-                "no row of the sink",
-                f"Sink '{self._sink}' belum disiapkan di basis data ini; jalankan 'simpul sink apply'.",
-                f"Sink '{self._sink}' is not prepared in this database; run 'simpul sink apply'.",
-            )
+            raise self._unprepared()
+
+    def _unprepared(self) -> TargetRefused:
+        return TargetRefused(
+            "no row of the sink",
+            f"Sink '{self._sink}' belum disiapkan di basis data ini; jalankan 'simpul sink apply'.",
+            f"Sink '{self._sink}' is not prepared in this database; run 'simpul sink apply'.",
+        )
 
     def control(self, cursor: Cursor) -> Control:
         """Return the row of the sink; that of a new one where there is none."""
@@ -152,6 +155,8 @@ class Ledger:
 
     def pause(self, cursor: Cursor, *, paused: bool) -> None:
         """Set or lift the pause."""
+        if not self._is_there(cursor, SINK_TABLE):
+            raise self._unprepared()
         self.take(cursor, self.control(cursor).beat_at)
         cursor.execute(
             self._fill("UPDATE {table} SET {paused} = {m1} WHERE {sink} = {m2}", SINK_TABLE, 2),
