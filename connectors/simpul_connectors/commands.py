@@ -1,12 +1,14 @@
-"""The commands `simpul sink run` and `simpul sink status`.
+"""The commands `simpul sink lint`, `plan`, `apply`, `run`, `status`, `pause` and `resume`.
 
 Data goes to stdout, words to stderr. Errors propagate: the program turns them into a sentence and an exit code.
 """
 
 import asyncio
 import json
+import random
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,9 +16,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from simpul_connectors.metrics import SinkMetrics
+    from simpul_connectors.sinks.plan import Plan
     from simpul_connectors.sinks.run import SinkRunner, SinkStatus
+    from simpul_connectors.sinks.spec import SinkSpec
+    from simpul_connectors.sinks.target import Target
     from simpul_schemas.errors import OutsideError
-    from simpul_schemas.log import LogReader
+    from simpul_schemas.log import LogReader, LogWriter
+
+#: A sink that runs gives a sign of life every few seconds.
+_SILENT_SECONDS = 30
 
 Sink = Annotated[
     str, typer.Argument(metavar="SINK", help="Sink siap pakai, atau berkas YAML. / A ready sink, or a YAML file.")
@@ -26,40 +35,155 @@ Once = Annotated[
     bool,
     typer.Option("--once", help="Berhenti setelah isi saat ini tersimpan. / Stop when what is there now is stored."),
 ]
+NewCluster = Annotated[
+    bool,
+    typer.Option(
+        "--new-cluster",
+        help="Lupakan ofset klaster lama, baca log dari awal. / Forget the old cluster's offsets, read from the start.",
+    ),
+]
+
+
+def lint(sink: Sink, as_json: AsJson = False) -> None:  # noqa: FBT002  # a flag of the command line
+    """Periksa berkas sink tanpa basis data. / Check a sink's file, without a database.
+
+    Example: simpul sink lint statistik.yaml
+    """
+    from simpul_connectors.sinks.spec import load_spec  # noqa: PLC0415  # heavy; only when it is run
+
+    spec = load_spec(sink)
+    columns = {column.name: column.field.name for column in spec.table.columns}
+    found = {"sink": spec.name, "table": str(spec.table), "mode": spec.mode, "key": spec.table.key, "columns": columns}
+    _say(f"Berkas sink '{spec.name}' benar.", f"The file of sink '{spec.name}' is right.")
+    if as_json:
+        sys.stdout.write(json.dumps(found, indent=2) + "\n")
+    else:
+        sys.stdout.write("".join(f"{name:<32}{field}\n" for name, field in columns.items()))
+
+
+def plan(sink: Sink, as_json: AsJson = False) -> None:  # noqa: FBT002  # a flag of the command line
+    """Tunjukkan DDL dan apa yang akan berubah; tidak menyentuh apa pun. / Show the DDL and what would change.
+
+    Exits with 1 where something stands in the way. Example: simpul sink plan ministry_incident
+    """
+    with _target(sink) as (_, target):
+        found = target.plan()
+    _print_plan(found, as_json=as_json)
+    if found.blocks:
+        raise typer.Exit(1)
+
+
+def apply(
+    sink: Sink,
+    as_json: AsJson = False,  # noqa: FBT002  # a flag of the command line
+    new_cluster: NewCluster = False,  # noqa: FBT002  # the same
+) -> None:
+    """Buat tabel, kolom dan indeks yang kurang; tidak pernah menghapus. / Make what is missing; never drop anything.
+
+    Example: simpul sink apply ministry_incident
+    """
+    with _target(sink) as (_, target):
+        done = target.apply()
+        if new_cluster:
+            target.forget()
+    _print_plan(done, as_json=as_json)
+
+
+def pause(sink: Sink) -> None:
+    """Hentikan sementara, juga setelah dimulai ulang. / Pause, also over restarts, until resumed.
+
+    Example: simpul sink pause ministry_incident
+    """
+    with _target(sink) as (spec, target):
+        target.pause(paused=True)
+    _say(f"Sink '{spec.name}' dijeda; data menunggu di bus.", f"Sink '{spec.name}' is paused; data wait on the bus.")
+
+
+def resume(sink: Sink) -> None:
+    """Lanjutkan sink yang dijeda. / Resume a paused sink.
+
+    Example: simpul sink resume ministry_incident
+    """
+    with _target(sink) as (spec, target):
+        target.pause(paused=False)
+    _say(f"Sink '{spec.name}' dilanjutkan.", f"Sink '{spec.name}' is resumed.")
 
 
 def run(
     sink: Sink,
     once: Once = False,  # noqa: FBT002  # a flag of the command line
     as_json: AsJson = False,  # noqa: FBT002  # the same
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(help="Porta metrik Prometheus di 127.0.0.1. / Port of Prometheus metrics on 127.0.0.1."),
+    ] = None,
 ) -> None:
     """Isi tabel basis data dari bus. / Fill a database's table from the bus.
 
     Example: simpul sink run ministry_participation --once
     """
-    from simpul_connectors.sinks import run as running  # noqa: PLC0415  # heavy; only when it is run
+    from simpul_connectors.metrics import SinkMetrics  # noqa: PLC0415  # heavy; only when it is run
+    from simpul_connectors.sinks import run as running  # noqa: PLC0415  # the same
     from simpul_connectors.sinks.dialects import open_target  # noqa: PLC0415  # the same
     from simpul_connectors.sinks.spec import load_spec  # noqa: PLC0415  # the same
+    from simpul_schemas import kafka_log  # noqa: PLC0415  # the same
     from simpul_schemas.connection import client_options, connect_from_settings  # noqa: PLC0415  # the same
-    from simpul_schemas.kafka_log import AssignedReader  # noqa: PLC0415  # the same
 
     spec = load_spec(sink)
     connection = connect_from_settings()
     target = open_target(spec.url(connection.settings), spec.name, spec.table)
+    metrics = SinkMetrics(spec.name)
+    if metrics_port is not None:
+        metrics.serve(metrics_port)
+
+    def on_outage(error: "OutsideError | None") -> None:
+        metrics.outage(is_away=error is not None)
+        _say_outage(error)
+
     try:
-        target.prepare()
-        runner = running.SinkRunner(spec, connection.registry, target, on_outage=_say_outage)
-        options = client_options(connection.settings.kafka)
-        reader = AssignedReader(connection.bootstrap_servers, spec.source.topics, runner.start_offset, **options)
-        _say(
-            f"Sink '{spec.name}' mengisi tabel '{spec.table}'; Ctrl-C untuk berhenti.",
-            f"Sink '{spec.name}' fills table '{spec.table}'; Ctrl-C stops it.",
-        )
         with _told_to_stop() as should_stop:
-            asyncio.run(_run(runner, reader, should_stop, once=once))
+            if not _prepare(target, should_stop, on_outage):
+                return
+            servers, options = connection.bootstrap_servers, client_options(connection.settings.kafka)
+            cluster = asyncio.run(kafka_log.cluster_id(servers, **options))
+            writer = kafka_log.KafkaWriter(servers, **options)
+            runner = running.SinkRunner(
+                spec, connection.registry, target, on_outage=on_outage, quarantine=writer, cluster=cluster
+            )
+            reader = kafka_log.AssignedReader(servers, spec.source.topics, runner.start_offset, **options)
+            _say(
+                f"Sink '{spec.name}' mengisi tabel '{spec.table}'; Ctrl-C untuk berhenti.",
+                f"Sink '{spec.name}' fills table '{spec.table}'; Ctrl-C stops it.",
+            )
+            asyncio.run(_run(runner, reader, writer, should_stop, metrics, once=once))
+            if once and runner.paused:
+                _say("Sink dijeda; tidak ada yang disimpan.", "The sink is paused; nothing was stored.")
         _print(running.status(spec, target), as_json=as_json)
     finally:
         target.close()
+
+
+def _prepare(
+    target: "Target", should_stop: Callable[[], bool], on_outage: "Callable[[OutsideError | None], None]"
+) -> bool:
+    """Prepare a target, waiting for a database that is away; False where told to stop."""
+    from simpul_connectors.errors import TargetUnavailable  # noqa: PLC0415  # heavy; only when it is run
+
+    wait, told = 0.5, False
+    while not should_stop():
+        try:
+            target.prepare()
+        except TargetUnavailable as error:
+            if not told:
+                on_outage(error)
+                told = True
+            time.sleep(wait * random.uniform(0.5, 1))  # noqa: S311  # jitter is no secret
+            wait = min(wait * 2, 15.0)
+        else:
+            if told:
+                on_outage(None)
+            return True
+    return False
 
 
 def status(
@@ -71,25 +195,46 @@ def status(
     Example: simpul sink status ministry_participation --json
     """
     from simpul_connectors.sinks import run as running  # noqa: PLC0415  # heavy; only when it is run
-    from simpul_connectors.sinks.dialects import open_target  # noqa: PLC0415  # the same
+
+    with _target(sink) as (spec, target):
+        _print(running.status(spec, target), as_json=as_json)
+
+
+@contextmanager
+def _target(sink: str) -> "Iterator[tuple[SinkSpec, Target]]":
+    """Open the database of a sink."""
+    from simpul_connectors.sinks.dialects import open_target  # noqa: PLC0415  # heavy; only when it is run
     from simpul_connectors.sinks.spec import load_spec  # noqa: PLC0415  # the same
     from simpul_schemas.settings import load_settings  # noqa: PLC0415  # the same
 
     spec = load_spec(sink)
     target = open_target(spec.url(load_settings()), spec.name, spec.table)
     try:
-        _print(running.status(spec, target), as_json=as_json)
+        yield spec, target
     finally:
         target.close()
 
 
-async def _run(runner: "SinkRunner", reader: "LogReader", should_stop: Callable[[], bool], *, once: bool) -> None:
+async def _run(  # noqa: PLR0913  # outside things are passed in
+    runner: "SinkRunner",
+    reader: "LogReader",
+    writer: "LogWriter",
+    should_stop: Callable[[], bool],
+    metrics: "SinkMetrics",
+    *,
+    once: bool,
+) -> None:
     await reader.start()
     try:
         ends = await reader.end_offsets() if once else {}
-        await runner.run(reader, lambda: should_stop() or (once and runner.has_reached(ends)))
+        await runner.run(
+            reader,
+            lambda: should_stop() or (once and (runner.paused or runner.has_reached(ends))),
+            lambda _sink, count: metrics.stored(count),
+        )
     finally:
         await reader.stop()
+        await writer.stop()
 
 
 @contextmanager
@@ -109,27 +254,65 @@ def _told_to_stop() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
+def _print_plan(found: "Plan", *, as_json: bool) -> None:
+    if as_json:
+        texts = {
+            "notes": [{"id": text.indonesian, "en": text.english} for text in found.notes],
+            "blocks": [{"id": text.indonesian, "en": text.english} for text in found.blocks],
+        }
+        steps = [step.statement for step in found.steps]
+        sys.stdout.write(json.dumps({"statements": steps, **texts}, indent=2, ensure_ascii=False) + "\n")
+        return
+    for step in found.steps:
+        _say(step.about.indonesian, step.about.english)
+        sys.stdout.write(f"{step.statement};\n")
+    for note in found.notes:
+        _say(f"Catatan: {note.indonesian}", f"Note: {note.english}")
+    for block in found.blocks:
+        _say(f"Menghalangi: {block.indonesian}", f"In the way: {block.english}")
+    if not (found.steps or found.blocks):
+        _say("Tidak ada yang perlu diubah.", "Nothing needs to be changed.")
+
+
 def _print(found: "SinkStatus", *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(_document(found), indent=2) + "\n")
         return
     superseded = found.records - found.refused - found.rows
+    control = found.control
     lines = (
         ("sink", found.sink),
         ("tabel / table", found.table),
+        ("keadaan / state", _state(found)),
+        ("pesan / message", control.words or "-"),
+        ("dijeda / paused", "ya / yes" if control.paused else "tidak / no"),
         ("baris / rows", f"{found.rows:,}"),
         ("dibaca / records read", f"{found.records:,}"),
         ("ditolak / refused", f"{found.refused:,}"),
         ("digantikan / superseded", f"{superseded:,}"),
         ("partisi / partitions", f"{len(found.positions):,}"),
+        ("klaster / cluster", control.cluster or "-"),
+        ("salinan / generation", f"{control.generation:,}"),
     )
     sys.stdout.write("".join(f"{title:<26}{value}\n" for title, value in lines))
+
+
+def _state(found: "SinkStatus") -> str:
+    """Return what the sink last said, or "silent" where it has said nothing for long and did not say goodbye."""
+    control = found.control
+    silent = control.state in {"running", "waiting", "paused"} and time.time() - control.beat_at / 1e6 > _SILENT_SECONDS
+    return "silent" if silent else str(control.state)
 
 
 def _document(found: "SinkStatus") -> dict[str, Any]:
     return {
         "sink": found.sink,
         "table": found.table,
+        "state": _state(found),
+        "message": found.control.words,
+        "paused": found.control.paused,
+        "generation": found.control.generation,
+        "cluster": found.control.cluster,
         "rows": found.rows,
         "records": found.records,
         "refused": found.refused,

@@ -2,11 +2,15 @@
 
 SimpulError
 ├── CallerError
-│   └── SinkSpecError       a sink's file says what cannot be; names file, key and remedy
+│   ├── SinkSpecError       a sink's file says what cannot be; names file, key and remedy
+│   ├── SinkOfAnotherBus    the database was filled from another Kafka cluster: its offsets mean nothing here
+│   └── DriverMissing       the database's driver is not installed; names the package
 └── OutsideError
     ├── TargetUnavailable   the database does not answer, or cannot take the batch now: wait and try again
-    ├── TargetRefused       the database answered, and said no to a table or a row; carries its own words
+    ├── TargetRefused       the database answered, and said no to a table; carries its own words
+    │   └── RowRefused      it said no to what stands in a row: the others can go on
     └── SinkFenced          another copy of this sink has moved its offsets: read them again and go on from there
+        └── SinkSuperseded  a newer copy of this sink has taken over: stand by
 """
 
 from simpul_schemas.errors import CallerError, OutsideError
@@ -30,17 +34,49 @@ class SinkSpecError(CallerError):
         self.remedy = remedy
 
 
+class SinkOfAnotherBus(CallerError):
+    """The database was filled from another Kafka cluster; nothing was written."""
+
+    def __init__(self, sink: str, stored: str, found: str) -> None:
+        super().__init__(
+            f"Sink '{sink}' di basis data ini berasal dari klaster Kafka '{stored}', bukan '{found}'; kosongkan "
+            f"tabelnya lalu jalankan 'simpul sink apply --new-cluster', atau pakai nama sink dan tabel lain.",
+            f"Sink '{sink}' in this database comes from the Kafka cluster '{stored}', not '{found}'; empty its table "
+            f"and run 'simpul sink apply --new-cluster', or use another sink name and table.",
+        )
+
+
+class DriverMissing(CallerError):
+    """The database's driver is not installed."""
+
+    exit_code = 3
+
+    def __init__(self, package: str) -> None:
+        super().__init__(
+            f"Driver basis data belum terpasang; jalankan 'pip install {package}'.",
+            f"The database's driver is not installed; run 'pip install {package}'.",
+        )
+
+
 class TargetUnavailable(OutsideError):
     """The database does not answer, or cannot take the batch now; nothing of it is lost."""
 
 
 class TargetRefused(OutsideError):
-    """The database said no to a table or a row; `words` are its own."""
+    """The database said no to a table; `words` are its own."""
 
     def __init__(self, words: str, message_id: str, message_en: str) -> None:
         super().__init__(message_id, message_en)
         self.words = words
 
 
+class RowRefused(TargetRefused):
+    """The database said no to what stands in a row; `words` are its own."""
+
+
 class SinkFenced(OutsideError):
     """Another copy of this sink has moved its offsets; nothing was written."""
+
+
+class SinkSuperseded(SinkFenced):
+    """A newer copy of this sink has taken over; nothing was written."""

@@ -1,29 +1,40 @@
 """The twin in memory of a sink's database. For tests of this and other code."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import polars as pl
 
-from simpul_connectors.sinks.table import Table
-from simpul_connectors.sinks.target import Move, Position, is_stored
+from simpul_connectors.errors import RowRefused, SinkOfAnotherBus
+from simpul_connectors.sinks.plan import Plan, Step
+from simpul_connectors.sinks.table import Table, Withdraw
+from simpul_connectors.sinks.target import BadRow, Control, Move, Position, Sifted, State, check_generation, is_stored
 from simpul_schemas.log import Partition
+from simpul_schemas.rules import Text
 
 #: A row by the names of its columns; times are microseconds since the epoch.
 Row = Mapping[str, Any]
+_Key = tuple[Any, ...]
 
 
 @dataclass
 class InMemoryDatabase:
-    """What outlives a target: tables by name, each row by its key, and offsets by the name of the sink."""
+    """What outlives a target: tables by name, each row by its key; offsets, controls and withdrawn rows by sink."""
 
-    tables: dict[str, dict[tuple[Any, ...], Row]] = field(default_factory=dict)
+    tables: dict[str, dict[_Key, Row]] = field(default_factory=dict)
     offsets: dict[str, dict[Partition, Position]] = field(default_factory=dict)
+    controls: dict[str, Control] = field(default_factory=dict)
+    withdrawn: dict[str, dict[_Key, Row]] = field(default_factory=lambda: defaultdict(dict))
 
 
 def _nothing() -> None:
     return
+
+
+def _takes_all(_row: Row) -> str:
+    return ""
 
 
 class InMemoryTarget:
@@ -35,27 +46,78 @@ class InMemoryTarget:
         table: What the sink fills.
         before_commit: May raise, to play a database that fails with nothing written.
         after_commit: May raise, to play an answer that was cut off behind its COMMIT.
+        refuses: Returns the database's words about a row that it refuses, or nothing.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  # what a test plays with
         self,
         database: InMemoryDatabase,
         sink: str,
         table: Table,
         before_commit: Callable[[], None] = _nothing,
         after_commit: Callable[[], None] = _nothing,
+        refuses: Callable[[Row], str] = _takes_all,
     ) -> None:
         self._database = database
         self._sink = sink
         self._table = table
+        self._generation: int | None = None
         self.before_commit = before_commit
         self.after_commit = after_commit
+        self.refuses = refuses
+
+    def plan(self) -> Plan:
+        """See `simpul_connectors.sinks.target.Target`."""
+        if str(self._table) in self._database.tables:
+            return Plan()
+        return Plan([Step(str(self._table), Text("Tabel dibuat.", "The table is made."))])
+
+    def apply(self) -> Plan:
+        """See `simpul_connectors.sinks.target.Target`."""
+        plan = self.plan()
+        if plan.steps:
+            self._database.tables[str(self._table)] = {}
+            self._database.offsets.pop(self._sink, None)
+            self._database.withdrawn.pop(self._sink, None)
+        self._database.controls.setdefault(self._sink, Control())
+        return plan
 
     def prepare(self) -> None:
         """See `simpul_connectors.sinks.target.Target`."""
-        if str(self._table) not in self._database.tables:
-            self._database.tables[str(self._table)] = {}
-            self._database.offsets.pop(self._sink, None)
+        self.apply()
+
+    def claim(self, cluster: str) -> int:
+        """See `simpul_connectors.sinks.target.Target`."""
+        held = self.control()
+        if cluster and held.cluster and cluster != held.cluster:
+            raise SinkOfAnotherBus(self._sink, held.cluster, cluster)
+        self._generation = held.generation + 1
+        self._set(generation=self._generation, cluster=cluster or held.cluster, state=State.RUNNING)
+        return self._generation
+
+    def forget(self) -> None:
+        """See `simpul_connectors.sinks.target.Target`."""
+        self._database.offsets.pop(self._sink, None)
+        self._database.withdrawn.pop(self._sink, None)
+        self._set(cluster="", generation=self.control().generation + 1)
+
+    def control(self) -> Control:
+        """See `simpul_connectors.sinks.target.Target`."""
+        return self._database.controls.get(self._sink, Control())
+
+    def beat(self, state: State, words: str) -> Control:
+        """See `simpul_connectors.sinks.target.Target`."""
+        held = self.control()
+        if self._generation is not None and held.generation == self._generation:
+            self._set(beat=held.beat + 1, state=state, words=words)
+        return self.control()
+
+    def pause(self, paused: bool) -> None:  # noqa: FBT001  # as in `Target`
+        """See `simpul_connectors.sinks.target.Target`."""
+        self._set(paused=paused)
+
+    def _set(self, **changes: Any) -> None:  # noqa: ANN401  # fields of a dataclass
+        self._database.controls[self._sink] = replace(self.control(), **changes)
 
     def positions(self) -> Mapping[Partition, Position]:
         """See `simpul_connectors.sinks.target.Target`."""
@@ -65,28 +127,55 @@ class InMemoryTarget:
         """See `simpul_connectors.sinks.target.Target`."""
         return len(self._database.tables.get(str(self._table), {}))
 
-    def write(self, rows: pl.DataFrame, moves: Sequence[Move]) -> None:
+    def write(self, rows: pl.DataFrame, moves: Sequence[Move], parts: Sequence[int] = ()) -> None:  # noqa: ARG002  # parts make no difference here
         """See `simpul_connectors.sinks.target.Target`."""
+        check_generation(self.control(), self._generation)
         if is_stored(self.positions(), moves):
             return
         newer = self._newer(rows)
+        for row in newer.values():
+            if words := self.refuses(row):
+                raise RowRefused(words, words, words)
         self.before_commit()
-        self._database.tables[str(self._table)].update(newer)
+        self._put(newer)
         stored = self._database.offsets.setdefault(self._sink, {})
         stored.update({move.partition: move.after for move in moves})
+        self._set(beat=self.control().beat + 1)
         self.after_commit()
+
+    def sift(self, rows: pl.DataFrame) -> Sifted:
+        """See `simpul_connectors.sinks.target.Target`."""
+        check_generation(self.control(), self._generation)
+        newer = self._newer(rows)
+        found = [(number, newer.get(self._key(row))) for number, row in enumerate(rows.iter_rows(named=True))]
+        bad = [BadRow(number, words) for number, row in found if row and (words := self.refuses(row))]
+        return Sifted(bad, [1] * (rows.height - len(bad)))
 
     def close(self) -> None:
         """See `simpul_connectors.sinks.target.Target`."""
 
-    def _newer(self, rows: pl.DataFrame) -> dict[tuple[Any, ...], Row]:
-        held = self._database.tables[str(self._table)]
-        found: dict[tuple[Any, ...], Row] = {}
-        for row in rows.iter_rows(named=True):
-            key = tuple(row[name] for name in self._table.key)
-            if key not in held or self._rank(row) > self._rank(held[key]):
+    def _key(self, row: Row) -> _Key:
+        return tuple(row[name] for name in self._table.key)
+
+    def _newer(self, rows: pl.DataFrame) -> dict[_Key, Row]:
+        held, gone = self._database.tables[str(self._table)], self._database.withdrawn[self._sink]
+        found: dict[_Key, Row] = {}
+        for row in rows.select(self._table.column_names).iter_rows(named=True):
+            key = self._key(row)
+            older = [there[key] for there in (held, gone) if key in there]
+            if all(self._table.order and self._rank(row) > self._rank(other) for other in older):
                 found[key] = row
         return found
+
+    def _put(self, newer: Mapping[_Key, Row]) -> None:
+        held, gone = self._database.tables[str(self._table)], self._database.withdrawn[self._sink]
+        for key, row in newer.items():
+            if self._table.withdraw is Withdraw.DELETE and row[self._table.column_of("action")] == "WITHDRAW":
+                held.pop(key, None)
+                gone[key] = row
+            else:
+                gone.pop(key, None)
+                held[key] = row
 
     def _rank(self, row: Row) -> tuple[Any, ...]:
         # Code points sort as their UTF-8 bytes do, so Python's own order is the bytewise one.

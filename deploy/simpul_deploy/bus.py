@@ -35,6 +35,7 @@ def topic_specs() -> list[topics.TopicSpec]:
     return [
         *(topics.event_topic_spec(province, name) for province in provinces for name in EVENT_TYPES),
         *(topics.quarantine_topic_spec(province) for province in provinces),
+        topics.sink_quarantine_topic_spec(),
         *(topics.receipt_topic_spec(province) for province in provinces),
         *(topics.partial_topic_spec(view) for view in VIEW_SPECS),
         *(topics.view_topic_spec(view) for view in VIEW_SPECS),

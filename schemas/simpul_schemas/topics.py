@@ -5,6 +5,7 @@
 | `simpul.<province>.<type>.v1` | subject | for ever: audit and replay live on it |
 | `simpul.<province>.quarantine.v1` | subject or raw key | 1 year: original bytes, origin, verdict codes |
 | `simpul.<province>.receipt.v1` | topic and partition | 1 year: what became of each record, signed |
+| `simpul.sink.quarantine.v1` | group | 1 year: figures that a ministry's database refused |
 | `simpul.partial.<view>.v1` | group and input partition | compacted |
 | `simpul.view.<view>.v1` | group | compacted: what national consumers read |
 | `simpul.alert.v1` | alert id | compacted: early warnings, raised and cleared |
@@ -27,6 +28,8 @@ ALERT_TOPIC = "simpul.alert.v1"
 _RESERVED = frozenset({"quarantine", "receipt"})
 ROSTER_TOPIC = "simpul.roster.v1"
 COVERAGE_TOPIC = "simpul.view.completeness.v1"
+#: Figures that a ministry's database refused; an event that it refused goes home to its province.
+SINK_QUARANTINE_TOPIC = "simpul.sink.quarantine.v1"
 _YEAR_MS = 365 * 24 * 3600 * 1000
 
 
@@ -100,6 +103,13 @@ def quarantine_topic_spec(province: str) -> TopicSpec:
     """Describe a quarantine topic: one year, room for any record that the broker took on an event topic."""
     return _spec(
         quarantine_topic(province), 1, cleanup_policy="delete", retention_ms=str(_YEAR_MS), max_message_bytes="2097152"
+    )
+
+
+def sink_quarantine_topic_spec() -> TopicSpec:
+    """Describe the topic of figures that a database refused: as a province's quarantine."""
+    return _spec(
+        SINK_QUARANTINE_TOPIC, 1, cleanup_policy="delete", retention_ms=str(_YEAR_MS), max_message_bytes="2097152"
     )
 
 

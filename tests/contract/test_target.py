@@ -1,25 +1,31 @@
-"""The contract of `simpul_connectors.sinks.target.Target`, on real PostgreSQL and on the twin in memory."""
+"""The contract of `simpul_connectors.sinks.target.Target`: real PostgreSQL, MariaDB, SQLite and the twin in memory."""
 
 import itertools
 import math
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import psycopg
+import pymysql
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
-from simpul_connectors.errors import SinkFenced
-from simpul_connectors.sinks.dialects.postgresql import PostgresqlTarget
+from simpul_connectors.errors import RowRefused, SinkFenced, SinkOfAnotherBus, SinkSuperseded, TargetRefused
+from simpul_connectors.sinks.dialects import mariadb
+from simpul_connectors.sinks.dialects.mariadb import mariadb_target
+from simpul_connectors.sinks.dialects.postgresql import postgresql_target
+from simpul_connectors.sinks.dialects.sqlite import sqlite_target
 from simpul_connectors.sinks.shape import shape
-from simpul_connectors.sinks.table import Column, Field, Kind, Table
-from simpul_connectors.sinks.target import Move, Position, Target
+from simpul_connectors.sinks.table import Column, Field, Kind, Table, Withdraw
+from simpul_connectors.sinks.target import Move, Position, State, Target
 from simpul_connectors.testing import InMemoryDatabase, InMemoryTarget
 from simpul_schemas.events.envelope import to_micros
 from simpul_schemas.log import Partition
@@ -67,9 +73,11 @@ class Database:
     """One database of a kind, with a table of its own for this test."""
 
     table: Table
-    open: Callable[[str], Target]
+    open: Callable[..., Target]
     read: Callable[[], list[dict[str, Any]]]
     drop: Callable[[], None]
+    #: Runs a statement; "{table}" stands for the table. None in memory, which has no SQL.
+    execute: Callable[[str], list[Any]] | None = None
 
     def write(self, target: Target, events: Sequence[dict[str, object]], *moves: Move) -> None:
         target.write(shape(frame(events), self.table), moves)
@@ -85,7 +93,7 @@ def in_memory() -> Database:
     database = InMemoryDatabase()
     return Database(
         table,
-        lambda sink: InMemoryTarget(database, sink, table),
+        lambda sink, declared=table: InMemoryTarget(database, sink, declared),
         lambda: [dict(row) for row in database.tables["peristiwa"].values()],
         database.tables.clear,
     )
@@ -121,9 +129,76 @@ def in_postgresql(url: str, schema: str) -> Database:
     execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
     return Database(
         table,
-        lambda sink: PostgresqlTarget(url, sink, table),
+        lambda sink, declared=table: postgresql_target(url, sink, declared),
         read,
         drop,
+        lambda statement: execute(sql.SQL(statement).format(table=name)),
+    )
+
+
+def as_micros(value: Any) -> int | None:
+    if value is None:
+        return None
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return to_micros(moment.replace(tzinfo=UTC))
+
+
+def in_other(
+    connect: Callable[[], Any], table: Table, name: str, quote: str, make: Callable[[str, Table], Target]
+) -> Database:
+    def execute(statement: str) -> list[Any]:
+        connection = connect()
+        try:
+            cursor = connection.cursor()
+            cursor.execute(statement.format(table=name))
+            found = list(cursor.fetchall()) if cursor.description else []
+            connection.commit()
+        finally:
+            connection.close()
+        return found
+
+    def read() -> list[dict[str, Any]]:
+        columns = ", ".join(f"{quote}{column}{quote}" for column in KINDS)
+        return [
+            {
+                key: as_micros(value) if KINDS[key] is Kind.TIMESTAMP else value
+                for key, value in zip(KINDS, row, strict=True)
+            }
+            for row in execute(f"SELECT {columns} FROM {{table}}")
+        ]
+
+    return Database(
+        table,
+        lambda sink, declared=table: make(sink, declared),
+        read,
+        lambda: (execute("DROP TABLE {table}"), None)[1],
+        execute,
+    )
+
+
+def in_mariadb(url: str, schema: str) -> Database:
+    settings = mariadb._settings(url)
+    connection = pymysql.connect(**settings)
+    connection.cursor().execute(f"CREATE OR REPLACE DATABASE {schema}")
+    connection.close()
+    table = make_table(schema, "peristiwa")
+    return in_other(
+        lambda: pymysql.connect(**settings),
+        table,
+        f"`{schema}`.`peristiwa`",
+        "`",
+        lambda sink, declared: mariadb_target(url, sink, declared),
+    )
+
+
+def in_sqlite(folder: Path, name: str) -> Database:
+    file = folder / f"{name}.db"
+    return in_other(
+        lambda: sqlite3.connect(file),
+        make_table("peristiwa"),
+        '"peristiwa"',
+        '"',
+        lambda sink, declared: sqlite_target(f"sqlite:///{file}", sink, declared),
     )
 
 
@@ -135,13 +210,19 @@ def postgresql_url(open_folder: Path) -> Iterator[str]:
     server.cleanup()
 
 
+NUMBERS = itertools.count()
+
+
 @pytest.fixture(scope="module")
-def make_database(request: pytest.FixtureRequest) -> Callable[[], Database]:
+def make_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Database]:
     if request.param == "memory":
         return in_memory
-    url = request.getfixturevalue("postgresql_url")
-    numbers = itertools.count()
-    return lambda: in_postgresql(url, f"s{next(numbers)}")
+    if request.param == "sqlite":
+        folder = tmp_path_factory.mktemp("sqlite")
+        return lambda: in_sqlite(folder, f"s{next(NUMBERS)}")
+    url = request.getfixturevalue(f"{request.param}_url")
+    make = in_postgresql if request.param == "postgresql" else in_mariadb
+    return lambda: make(url, f"s{next(NUMBERS)}")
 
 
 @pytest.fixture
@@ -157,7 +238,9 @@ def target(database: Database) -> Iterator[Target]:
     target.close()
 
 
-pytestmark = pytest.mark.parametrize("make_database", ["memory", "postgresql"], indirect=True, scope="module")
+pytestmark = pytest.mark.parametrize(
+    "make_database", ["memory", "postgresql", "mariadb", "sqlite"], indirect=True, scope="module"
+)
 
 
 def test_before_it_is_prepared_a_target_is_empty(database: Database) -> None:
@@ -250,10 +333,17 @@ def test_whole_numbers_are_exact(database: Database, target: Target, number: int
     assert database.by_subject()["a"]["number"] == number
 
 
-@pytest.mark.parametrize("ratio", [0.0, -6.2, 1e-300, 106.8456, math.inf, None])
+@pytest.mark.parametrize("ratio", [0.0, -6.2, 1e-300, 106.8456, None])
 def test_doubles_are_exact(database: Database, target: Target, ratio: float | None) -> None:
     database.write(target, [event("a", 1, ratio=ratio), event("b", 1, ratio=1.5)], move(P0, 0, 2))
     assert database.by_subject()["a"]["ratio"] == ratio
+
+
+def test_an_infinite_double_is_stored_or_refused_as_a_row_but_never_changed(database: Database, target: Target) -> None:
+    with suppress(RowRefused):
+        database.write(target, [event("a", 1, ratio=math.inf)], move(P0, 0, 1))
+    stored = [row["ratio"] for row in database.read()]
+    assert stored == [math.inf] * len(target.positions())
 
 
 @pytest.mark.parametrize("year", [1, 1945, 1970, 2000, 2024, 9999])
@@ -327,6 +417,255 @@ def test_a_closed_target_connects_again(database: Database, target: Target) -> N
     assert target.rows() == 1
 
 
+# Who writes.
+
+
+def test_a_copy_that_claims_fences_every_older_one(database: Database, target: Target) -> None:
+    assert target.claim("k") == 1
+    newer = database.open("sink")
+    assert newer.claim("k") == 2
+    with pytest.raises(SinkSuperseded):
+        database.write(target, [event("a", 1)], move(P0, 0, 1))
+    with pytest.raises(SinkSuperseded):
+        target.sift(shape(frame([event("a", 1)]), database.table))
+    assert database.read() == []
+    database.write(newer, [event("a", 1)], move(P0, 0, 1))
+    assert newer.rows() == 1
+    newer.close()
+
+
+def test_every_write_and_beat_of_the_newest_copy_is_a_sign_of_life(database: Database, target: Target) -> None:
+    target.claim("")
+    beats = [target.control().beat]
+    database.write(target, [event("a", 1)], move(P0, 0, 1))
+    beats.append(target.control().beat)
+    assert target.beat(State.WAITING, "no registry").words == "no registry"
+    beats.append(target.control().beat)
+    assert beats == sorted(set(beats))
+    assert target.control().state is State.WAITING
+
+
+def test_a_superseded_copy_gives_no_sign_of_life(database: Database, target: Target) -> None:
+    target.claim("")
+    newer = database.open("sink")
+    newer.claim("")
+    before = target.control()
+    assert target.beat(State.STOPPED, "").generation == 2
+    assert target.control() == before
+    newer.close()
+
+
+def test_a_pause_is_seen_by_all_copies_and_outlives_them(database: Database, target: Target) -> None:
+    target.pause(paused=True)
+    other = database.open("sink")
+    assert other.control().paused
+    other.pause(paused=False)
+    assert not target.control().paused
+    other.close()
+
+
+def test_a_sink_that_was_never_prepared_cannot_be_paused_and_says_what_to_do(database: Database) -> None:
+    if database.execute is None:
+        pytest.skip("the twin takes a pause at any time")
+    target = database.open("sink")
+    with pytest.raises(TargetRefused, match="simpul sink apply"):
+        target.pause(paused=True)
+    target.prepare()
+    other = database.open("other")
+    with pytest.raises(TargetRefused, match="simpul sink apply"):
+        other.pause(paused=True)
+    target.close()
+    other.close()
+
+
+def test_the_offsets_of_another_cluster_are_told_and_not_continued(database: Database, target: Target) -> None:
+    target.claim("old")
+    database.write(target, [event("a", 1)], move(P0, 0, 1))
+    other = database.open("sink")
+    with pytest.raises(SinkOfAnotherBus, match="'old'"):
+        other.claim("new")
+    assert target.control().generation == 1
+    other.forget()
+    assert other.positions() == {}
+    assert other.claim("new") == 3
+    assert other.rows() == 1
+    other.close()
+
+
+# Modes, withdrawals, bad rows.
+
+
+def test_a_deleted_row_is_not_revived_by_an_older_revision_but_by_a_higher_one(database: Database) -> None:
+    target = database.open("sink", replace(database.table, withdraw=Withdraw.DELETE))
+    target.prepare()
+    gone = {"action": "WITHDRAW"}
+    steps: list[tuple[dict[str, object], set[str]]] = [
+        (event("a", 3), {"a"}),
+        (event("a", 2) | gone, {"a"}),
+        (event("a", 5, "f") | gone, set()),
+        (event("a", 4), set()),
+        (event("a", 5, "e"), set()),
+        (event("b", 1) | gone, set()),
+        (event("a", 5, "g"), {"a"}),
+        (event("a", 5, "f"), {"a"}),
+        (event("b", 2), {"a", "b"}),
+    ]
+    for number, (found, left) in enumerate(steps):
+        database.write(target, [found], move(P0, number, number + 1))
+        assert set(database.by_subject()) == left, number
+    assert database.by_subject()["a"]["event_id"] == "g"
+    target.close()
+
+
+def test_a_history_keeps_every_revision_once(database: Database) -> None:
+    table = replace(database.table, key=("subject", "revision", "event_id"), order=())
+    target = database.open("sink", table)
+    target.prepare()
+    for number, revision in enumerate([2, 1, 2]):
+        rows = shape(frame([event("a", revision, note=str(number))]), table)
+        target.write(rows, [move(P0, number, number + 1)])
+    assert sorted((row["revision"], row["note"]) for row in database.read()) == [(1, "1"), (2, "0")]
+    target.close()
+
+
+def test_bad_rows_are_found_by_bisection_with_the_databases_words_and_nothing_is_written(database: Database) -> None:
+    if database.execute is None:
+        pytest.skip("the twin has no constraints")
+    target = database.open("sink")
+    target.prepare()
+    database.execute("CREATE UNIQUE INDEX nomor ON {table} (number)")
+    events = [event(f"s{number:03}", 1, number=number) for number in range(40)]
+    events[17]["number"] = 3
+    rows = shape(frame(events), database.table)
+    with pytest.raises(RowRefused):
+        target.write(rows, [move(P0, 0, 40)])
+    sifted = target.sift(rows)
+    assert [found.row for found in sifted.bad] == [17]
+    assert any(word in sifted.bad[0].words.lower() for word in ("unique", "duplicate"))
+    assert sum(sifted.parts) == 39
+    assert database.read() == []
+    assert target.positions() == {}
+    good = rows.filter(rows["subject"] != "s017")
+    target.write(good, [move(P0, 0, 40)], sifted.parts)
+    assert target.rows() == 39
+    assert "s017" not in database.by_subject()
+    target.close()
+
+
+def test_a_row_of_another_key_is_never_overwritten_through_another_unique_index(database: Database) -> None:
+    if database.execute is None:
+        pytest.skip("the twin has no constraints")
+    target = database.open("sink")
+    target.prepare()
+    database.execute("CREATE UNIQUE INDEX lain ON {table} (number)")
+    database.write(target, [event("a", 1, number=7)], move(P0, 0, 1))
+    with pytest.raises(RowRefused):
+        database.write(target, [event("b", 9, number=7)], move(P0, 1, 2))
+    assert {subject: row["number"] for subject, row in database.by_subject().items()} == {"a": 7}
+    target.close()
+
+
+# Tables that exist.
+
+
+def test_a_plan_touches_nothing_and_says_what_apply_then_does(database: Database) -> None:
+    target = database.open("sink")
+    planned = target.plan()
+    assert planned.steps
+    assert target.plan() == planned
+    assert target.positions() == {}
+    assert target.apply() == planned
+    assert not target.plan().steps
+    target.close()
+
+
+def test_a_ministrys_own_table_keeps_what_it_has_and_gets_what_it_lacks(database: Database) -> None:
+    if database.execute is None:
+        pytest.skip("the twin has no catalogue")
+    database.execute(
+        "CREATE TABLE {table} (subject varchar(40) NOT NULL, revision bigint, event_id varchar(40), "
+        "action varchar(20), catatan varchar(20) DEFAULT 'milik kami', number bigint)"
+    )
+    database.execute("INSERT INTO {table} (subject, revision, event_id, action) VALUES ('a', 1, 'e', 'SUBMIT')")
+    target = database.open("sink")
+    with pytest.raises(TargetRefused, match="simpul sink apply"):
+        target.prepare()
+    target.apply()
+    assert not target.plan().steps
+    database.write(target, [event("a", 2, note="baru"), event("b", 1)], move(P0, 0, 2))
+    assert database.by_subject()["a"]["note"] == "baru"
+    assert database.execute("SELECT DISTINCT catatan FROM {table}")[0][0] == "milik kami"
+    target.close()
+
+
+def test_a_column_that_must_be_filled_by_somebody_else_stands_in_the_way(database: Database) -> None:
+    if database.execute is None:
+        pytest.skip("the twin has no catalogue")
+    columns = "subject varchar(40) NOT NULL, revision bigint, event_id varchar(40), action varchar(20)"
+    database.execute(f"CREATE TABLE {{table}} ({columns}, petugas varchar(20) NOT NULL)")
+    target = database.open("sink")
+    assert [("petugas" in block.english) for block in target.plan().blocks] == [True]
+    for work in (target.apply, target.prepare):
+        with pytest.raises(TargetRefused, match="petugas"):
+            work()
+    assert target.positions() == {}
+    target.close()
+
+
+def test_a_value_too_long_for_a_ministrys_column_is_that_rows_fault(database: Database) -> None:
+    if database.execute is None:
+        pytest.skip("the twin has no lengths")
+    columns = ", ".join(
+        f"{name} {'varchar(10)' if name == 'note' else 'varchar(60)' if kind is Kind.TEXT else 'bigint'}"
+        f"{' CHECK (length(note) <= 10)' if name == 'note' else ''}"
+        for name, kind in KINDS.items()
+        if kind in {Kind.TEXT, Kind.BIGINT}
+    )
+    database.execute(f"CREATE TABLE {{table}} ({columns}, UNIQUE (subject))")
+    kept = tuple(column for column in database.table.columns if column.field.kind in {Kind.TEXT, Kind.BIGINT})
+    table = replace(database.table, columns=kept)
+    target = database.open("sink", table)
+    target.prepare()
+    rows = shape(frame([event("a", 1, note="pendek"), event("b", 1, note="terlalu panjang")]), table)
+    assert [found.row for found in target.sift(rows).bad] == [1]
+    target.write(rows[:1], [move(P0, 0, 2)])
+    assert target.rows() == 1
+    target.close()
+
+
+HOSTILE_PARTS = ("x", *"\"'`][;?%", "--", "/*", "%s", "{0}", "$1", ":1", " DROP TABLE x", "é", "\\")
+HOSTILE = sorted({f"n{left}{right}" for left in HOSTILE_PARTS for right in HOSTILE_PARTS})[:200]
+
+
+def test_two_hundred_hostile_names_are_names_and_nothing_else(database: Database) -> None:
+    """The spec refuses all of them; should one come this far, the dialect's quoting must hold."""
+    assert len(HOSTILE) == 200
+    victim = database.open("other")
+    victim.prepare()
+    database.write(victim, [event("kept", 1)], move(P0, 0, 1))
+    fields = [Column(name, Field(name, kind, required=True)) for name, kind in KINDS.items() if name in REQUIRED]
+    extra = [Column(name, Field(f"f{number}", Kind.BIGINT, required=False)) for number, name in enumerate(HOSTILE)]
+    path = (*database.table.path[:-1], HOSTILE[0])
+    table = replace(database.table, path=path, columns=(*fields, *extra))
+    target = database.open("sink", table)
+    target.prepare()
+    values = {"subject": ["a"], "revision": [1], "event_id": ["e"], "action": ["SUBMIT"]}
+    rows = pl.DataFrame(values | {name: [number] for number, name in enumerate(HOSTILE)})
+    for step in (0, 1):
+        target.write(rows.with_columns(revision=pl.lit(1 + step)), [move(P1, step, step + 1)])
+    assert target.rows() == 1
+    assert set(database.by_subject()) == {"kept"}
+    target.close()
+    for number, name in enumerate(HOSTILE[1:25]):
+        other = database.open(f"t{number}", replace(database.table, path=(*path[:-1], f"{name}t")))
+        other.prepare()
+        database.write(other, [event("a", 1)], move(P0, 0, 1))
+        assert other.rows() == 1
+        other.close()
+    assert set(database.by_subject()) == {"kept"}
+    victim.close()
+
+
 EVENTS = st.lists(
     st.builds(
         event,
@@ -341,7 +680,7 @@ EVENTS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), events=EVENTS)
 def test_any_order_duplication_and_batching_leave_the_highest_revision_of_each_subject(
     make_database: Callable[[], Database], data: st.DataObject, events: list[dict[str, Any]]

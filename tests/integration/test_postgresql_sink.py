@@ -7,7 +7,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +15,10 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from simpul_connectors.errors import SinkFenced, TargetRefused, TargetUnavailable
-from simpul_connectors.sinks.dialects.postgresql import PostgresqlTarget
+from simpul_connectors.sinks.dialects.postgresql import postgresql_target
+from simpul_connectors.sinks.dialects.sql_target import SqlTarget
 from simpul_connectors.sinks.run import Limits, SinkRunner, status
 from simpul_connectors.sinks.shape import shape
 from simpul_connectors.sinks.spec import load_spec
@@ -71,7 +71,7 @@ class Bus:
         blocks = [block] if (block := self.log.read(P0, 0, 10**6)) else []
         return shape(EventIntake(TYPE, self.registry).take(blocks).frame, table)
 
-    def drain(self, target: PostgresqlTarget, table: Table, limits: Limits = QUICK, **hooks: Any) -> None:
+    def drain(self, target: SqlTarget, table: Table, limits: Limits = QUICK, **hooks: Any) -> None:
         async def go() -> None:
             on_batch = hooks.pop("on_batch", None)
             runner = SinkRunner(replace(SPEC, table=table), self.registry, target, limits, **hooks)
@@ -111,8 +111,8 @@ def table(url: str) -> Table:
 
 
 @pytest.fixture
-def target(url: str, table: Table) -> Iterator[PostgresqlTarget]:
-    found = PostgresqlTarget(url, SPEC.name, table)
+def target(url: str, table: Table) -> Iterator[SqlTarget]:
+    found = postgresql_target(url, SPEC.name, table)
     found.prepare()
     yield found
     found.close()
@@ -129,7 +129,7 @@ def position(records: int) -> Position:
 
 
 def test_the_whole_way_keeps_the_highest_revision_of_each_subject(
-    admin: psycopg.Connection[Any], target: PostgresqlTarget, table: Table
+    admin: psycopg.Connection[Any], target: SqlTarget, table: Table
 ) -> None:
     bus = Bus()
     bus.publish(*(event(f"tps:{number % 200}", 1 + number // 200, registered=number) for number in range(1000)))
@@ -147,7 +147,7 @@ def test_the_whole_way_keeps_the_highest_revision_of_each_subject(
 
 
 def test_columns_have_the_types_of_the_contract(
-    admin: psycopg.Connection[Any], target: PostgresqlTarget, table: Table
+    admin: psycopg.Connection[Any], target: SqlTarget, table: Table
 ) -> None:
     found = dict(
         admin.execute(
@@ -169,42 +169,51 @@ class Breaking(psycopg.Connection[Any]):
     before = True
     steps = 0
 
-    def _step(self) -> bool:
-        type(self).left -= 1
-        type(self).steps += 1
-        if Breaking.left == 0 and Breaking.before:
-            self._lose()
-        return Breaking.left == 0
+    def step(self, work: Callable[[], Any]) -> Any:
+        Breaking.left -= 1
+        Breaking.steps += 1
+        last = Breaking.left == 0
+        if last and Breaking.before:
+            self.lose()
+        found = work()
+        if last:
+            self.lose()
+        return found
 
-    def _lose(self) -> None:
+    def lose(self) -> None:
         self.close()
         message = "the connection was lost"
         raise psycopg.OperationalError(message)
 
-    def cursor(self, *arguments: Any, **options: Any) -> Any:
-        last = self._step()
-        found = super().cursor(*arguments, **options)
-        if last:
-            self._lose()
-        return found
+    def commit(self) -> None:
+        self.step(super().commit)
+
+
+class BreakingCursor(psycopg.Cursor[Any]):
+    """Every statement is a step."""
 
     def execute(self, *arguments: Any, **options: Any) -> Any:
-        last = self._step()
-        found = super().execute(*arguments, **options)
-        if last:
-            self._lose()
-        return found
+        return breaking(self).step(lambda: super(BreakingCursor, self).execute(*arguments, **options))
 
-    def commit(self) -> None:
-        last = self._step()
-        super().commit()
-        if last:
-            self._lose()
+    def executemany(self, *arguments: Any, **options: Any) -> Any:
+        return breaking(self).step(lambda: super(BreakingCursor, self).executemany(*arguments, **options))
+
+    def copy(self, *arguments: Any, **options: Any) -> Any:
+        return breaking(self).step(lambda: super(BreakingCursor, self).copy(*arguments, **options))
+
+
+def breaking(cursor: psycopg.Cursor[Any]) -> Breaking:
+    assert isinstance(cursor.connection, Breaking)
+    return cursor.connection
+
+
+def connect_breaking(url: str) -> Breaking:
+    return Breaking.connect(url, cursor_factory=BreakingCursor)
 
 
 @pytest.mark.parametrize("before", [True, False])
 def test_a_connection_lost_at_any_step_leaves_all_of_a_batch_or_nothing(
-    url: str, table: Table, target: PostgresqlTarget, before: bool
+    url: str, table: Table, target: SqlTarget, before: bool
 ) -> None:
     bus = Bus()
     bus.publish(event("a", 1), event("b", 1))
@@ -214,7 +223,7 @@ def test_a_connection_lost_at_any_step_leaves_all_of_a_batch_or_nothing(
         stored = target.positions().get(P0, Position())
         after = Position(stored.next_offset + 2, stored.records + 2, 0)
         newer = rows.with_columns(revision=rows["revision"] + step)
-        breaking = PostgresqlTarget(url, SPEC.name, table, Breaking.connect)
+        breaking = postgresql_target(url, SPEC.name, table, connect_breaking)
         Breaking.left, Breaking.before, Breaking.steps = step, before, 0
         lost = False
         try:
@@ -294,14 +303,14 @@ class Proxy:
 
 @pytest.mark.parametrize("pass_commit", [True, False])
 def test_a_commit_whose_answer_is_cut_off_is_stored_once(
-    tmp_path_factory: pytest.TempPathFactory, url: str, table: Table, target: PostgresqlTarget, pass_commit: bool
+    tmp_path_factory: pytest.TempPathFactory, url: str, table: Table, target: SqlTarget, pass_commit: bool
 ) -> None:
     bus = Bus()
     bus.publish(*(event(f"s{number}", 1) for number in range(250)))
     folder = tmp_path_factory.mktemp("proxy")
     real = url.partition("host=")[2]
     proxy = Proxy(folder, f"{real}/.s.PGSQL.5432", pass_commit=pass_commit)
-    cut = PostgresqlTarget(url.replace(real, str(folder)), SPEC.name, table)
+    cut = postgresql_target(url.replace(real, str(folder)), SPEC.name, table)
     for start, end in ((0, 100), (100, 250)):
         rows = bus.rows(table)[start:end]
         moves = [Move(P0, position(start), position(end))]
@@ -318,7 +327,7 @@ def test_a_commit_whose_answer_is_cut_off_is_stored_once(
 
 
 def test_a_server_that_is_killed_and_comes_back_costs_nothing(
-    server: Any, admin: psycopg.Connection[Any], target: PostgresqlTarget, table: Table
+    server: Any, admin: psycopg.Connection[Any], target: SqlTarget, table: Table
 ) -> None:
     bus = Bus()
     bus.publish(*(event(f"s{number % 500}", 1 + number) for number in range(1000)))
@@ -343,7 +352,7 @@ def test_a_server_that_is_killed_and_comes_back_costs_nothing(
 
 
 def test_the_loser_of_a_deadlock_goes_again(
-    url: str, admin: psycopg.Connection[Any], target: PostgresqlTarget, table: Table
+    url: str, admin: psycopg.Connection[Any], target: SqlTarget, table: Table
 ) -> None:
     bus = Bus()
     bus.publish(event("a", 1))
@@ -365,7 +374,7 @@ def test_two_copies_at_once_store_each_record_once(url: str, table: Table, isola
     bus = Bus()
     bus.publish(*(event(f"s{number % 700}", 1 + number, valid=-number % 5 - 1 or None) for number in range(3000)))
     both = f"{url}&options=-c%20default_transaction_isolation%3D{isolation.replace(' ', '%5C%20')}"
-    targets = [PostgresqlTarget(both, SPEC.name, table) for _ in range(2)]
+    targets = [postgresql_target(both, SPEC.name, table) for _ in range(2)]
     limits = [replace(QUICK, max_records=size) for size in (70, 110)]
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda found: found.prepare(), targets))
@@ -380,34 +389,38 @@ def test_two_copies_at_once_store_each_record_once(url: str, table: Table, isola
         target.close()
 
 
-class Sleeping(psycopg.Connection[Any]):
-    """A connection that sleeps, until it is woken, when the offsets have been read and nothing is written yet."""
+class SleepingCursor(psycopg.Cursor[Any]):
+    """A cursor that sleeps, until it is woken, when the offsets have been read and nothing is written yet."""
 
     asleep = threading.Event()
     wake = threading.Event()
 
     def execute(self, query: Any, *arguments: Any, **options: Any) -> Any:
-        if isinstance(query, sql.Composed) and "CREATE TEMPORARY" in query.as_string(self):
-            Sleeping.asleep.set()
-            assert Sleeping.wake.wait(20)
+        if "CREATE TEMPORARY" in query:
+            SleepingCursor.asleep.set()
+            assert SleepingCursor.wake.wait(20)
         return super().execute(query, *arguments, **options)
 
 
+def connect_sleeping(url: str) -> psycopg.Connection[Any]:
+    return psycopg.connect(url, cursor_factory=SleepingCursor)
+
+
 def test_a_copy_that_sleeps_with_its_offsets_locked_holds_the_other_up_which_is_then_fenced(
-    url: str, admin: psycopg.Connection[Any], target: PostgresqlTarget, table: Table
+    url: str, admin: psycopg.Connection[Any], target: SqlTarget, table: Table
 ) -> None:
     bus = Bus()
     bus.publish(event("a", 1), event("b", 2))
     rows = bus.rows(table)
     target.write(rows[:0], [Move(P0, Position(), position(2))])
-    sleeper = PostgresqlTarget(url, SPEC.name, table, Sleeping.connect)
+    sleeper = postgresql_target(url, SPEC.name, table, connect_sleeping)
     with ThreadPoolExecutor(2) as pool:
         slow = pool.submit(sleeper.write, rows[:1], [Move(P0, position(2), position(3))])
-        assert Sleeping.asleep.wait(20)
+        assert SleepingCursor.asleep.wait(20)
         other = pool.submit(target.write, rows, [Move(P0, position(2), position(4))])
         time.sleep(0.5)
         assert not other.done()
-        Sleeping.wake.set()
+        SleepingCursor.wake.set()
         slow.result(20)
         with pytest.raises(SinkFenced):
             other.result(20)
@@ -429,7 +442,7 @@ def test_a_ministrys_own_table_with_other_types_is_filled(
     admin.execute(f"CREATE TABLE {table} ({columns}, UNIQUE (subject))")
     kept = tuple(column for column in table.columns if column.name not in {"recorded_at", "published_at"})
     own = replace(table, columns=kept)
-    target = PostgresqlTarget(url, SPEC.name, own)
+    target = postgresql_target(url, SPEC.name, own)
     target.prepare()
     bus = Bus()
     bus.publish(event("a", 1, registered=300))
@@ -444,16 +457,16 @@ def test_a_ministrys_own_table_with_other_types_is_filled(
 
 
 def test_a_role_needs_no_rights_beyond_its_own_tables(
-    url: str, admin: psycopg.Connection[Any], table: Table, target: PostgresqlTarget
+    url: str, admin: psycopg.Connection[Any], table: Table, target: SqlTarget
 ) -> None:
     role = f"ministry_{table.path[0]}"
     for statement in (
         f"CREATE ROLE {role} LOGIN",
         f"GRANT USAGE ON SCHEMA {table.path[0]} TO {role}",
-        f"GRANT SELECT, INSERT, UPDATE ON {table}, {table.path[0]}.simpul_offset TO {role}",
+        f"GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA {table.path[0]} TO {role}",
     ):
         admin.execute(statement)
-    mine = PostgresqlTarget(url.replace("postgres:@", f"{role}:@"), SPEC.name, table)
+    mine = postgresql_target(url.replace("postgres:@", f"{role}:@"), SPEC.name, table)
     mine.prepare()
     bus = Bus()
     bus.publish(event("a", 1))
@@ -461,14 +474,14 @@ def test_a_role_needs_no_rights_beyond_its_own_tables(
     assert mine.rows() == 1
     mine.close()
     elsewhere = replace(table, path=(table.path[0], "lain"))
-    theirs = PostgresqlTarget(url.replace("postgres:@", f"{role}:@"), SPEC.name, elsewhere)
+    theirs = postgresql_target(url.replace("postgres:@", f"{role}:@"), SPEC.name, elsewhere)
     with pytest.raises(TargetRefused, match="permission denied") as found:
         theirs.prepare()
     assert "permission denied" in found.value.words
 
 
 def test_a_row_that_the_table_refuses_is_told_in_the_databases_own_words(
-    admin: psycopg.Connection[Any], target: PostgresqlTarget, table: Table
+    admin: psycopg.Connection[Any], target: SqlTarget, table: Table
 ) -> None:
     admin.execute(f"ALTER TABLE {table} ADD CHECK (registered < 100)")
     bus = Bus()
@@ -479,7 +492,7 @@ def test_a_row_that_the_table_refuses_is_told_in_the_databases_own_words(
 
 
 def test_nothing_is_left_on_a_connection_that_a_pooler_shares(
-    admin: psycopg.Connection[Any], target: PostgresqlTarget, table: Table
+    admin: psycopg.Connection[Any], target: SqlTarget, table: Table
 ) -> None:
     bus = Bus()
     bus.publish(*(event(f"s{number}", 1) for number in range(1000)))

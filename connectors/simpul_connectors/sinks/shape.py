@@ -1,28 +1,37 @@
 """From a frame of events or figures to the rows of a table: pure, and the same for every database."""
 
 import json
+from collections.abc import Mapping
 from functools import cache
 
 import polars as pl
 
 from simpul_connectors.sinks.source import REGION_NAME
 from simpul_connectors.sinks.table import Column, Kind, Table
+from simpul_schemas.intake import BLOCK, OFFSET
 from simpul_schemas.regions import NATION, load_regions
 
 #: Databases hold no NUL in a text; its picture stands for it, so that one odd character does not stop a ministry.
 _NUL_PICTURE = "\N{SYMBOL FOR NULL}"
+#: Which record a row is of, under names that no column of a table can have.
+RECORD: Mapping[str, str] = {BLOCK: "record:block", OFFSET: "record:offset"}
 
 
 def shape(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
-    """Return the table's columns, with the newest row of each key only, sorted by key.
+    """Return the table's columns, with the newest row of each key only, sorted by key, and which record it is of.
 
     The fewer rows reach the database the better; and two writers that take rows in the same order do not deadlock.
     """
-    rows = frame.select(_fill(column, frame.schema) for column in table.columns)
+    rows = frame.select(*(_fill(column, frame.schema) for column in table.columns), *_origin(frame))
     newest_first = [False] * len(table.key) + [True] * len(table.order)
     return rows.sort([*table.key, *table.order], descending=newest_first).unique(
         subset=table.key, keep="first", maintain_order=True
     )
+
+
+def _origin(frame: pl.DataFrame) -> list[pl.Expr]:
+    """Return the columns that say which record a row is of, where they are there."""
+    return [pl.col(name).alias(to) for name, to in RECORD.items() if name in frame.columns]
 
 
 def _fill(column: Column, schema: pl.Schema) -> pl.Expr:

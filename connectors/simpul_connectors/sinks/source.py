@@ -6,7 +6,7 @@ event type or view needs nothing here.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from simpul_connectors.sinks.table import Field, Kind
@@ -20,6 +20,16 @@ from simpul_schemas.topics import event_topic, view_topic
 
 #: Field of a view that is not in its records: the official name of the region.
 REGION_NAME = "region_name"
+#: Fields that every source has in the mode "append": where the record lies in the log.
+LOG_FIELDS = (
+    Field("log_topic", Kind.TEXT, required=True, size=120),
+    Field("log_partition", Kind.BIGINT, required=True),
+    Field("log_offset", Kind.BIGINT, required=True),
+)
+#: Longest texts that stand in a view's key: free text is cut to 100, all else is short.
+_KEY_SIZE = 100
+_SHORT = ("level", "region", "period_kind", "period")
+_SHORT_SIZE = 32
 
 _KINDS: Mapping[str, Kind] = {
     "string": Kind.TEXT,
@@ -75,6 +85,10 @@ def view_source(name: str) -> Source:
     after_region = [field.name for field in fields].index("region") + 1
     fields.insert(after_region, Field(REGION_NAME, Kind.TEXT, required=True))
     key = ("level", "region", *found.dimension_names)
+    fields = [
+        replace(field, size=_SHORT_SIZE if field.name in _SHORT else _KEY_SIZE) if field.name in key else field
+        for field in fields
+    ]
     return Source(
         topics=(view_topic(name),),
         fields=tuple(fields),

@@ -3,8 +3,12 @@
     name: ministry_participation        its offsets stand in the database under this name
     from: {view: participation}         or {events: participation}
     table: statistik.partisipasi        or without a schema
-    url_env: STATISTIK_URL              optional; else the setting database.url
-    columns: {region: wilayah, ...}     optional; else every field under its own name
+    url_env: STATISTIK_URL              optional; else the setting database.url. STATISTIK_URL_FILE names a file
+    url_file: /run/secrets/statistik    instead: a file that only its owner can read
+    columns: {region: wilayah, ...}     optional; else every field under its own name; {name: kode, type: char(8)}
+                                        gives a new column a type of the database's own
+    mode: upsert                        or history (a row for every revision), or append (one for every record)
+    withdraw: flag                      or delete: what becomes of the row of a withdrawn event
 
 An unknown key is refused with the nearest known one. Names of tables and columns are plain identifiers, nothing that
 would need thought about quoting. The database's address holds a password, so it never stands in the file.
@@ -13,8 +17,8 @@ would need thought about quoting. The database's address holds a password, so it
 import difflib
 import os
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, NoReturn
@@ -22,20 +26,22 @@ from typing import Any, NoReturn
 import yaml
 
 from simpul_connectors.errors import SinkSpecError
-from simpul_connectors.sinks.source import Source, event_source, view_source
-from simpul_connectors.sinks.table import Column, Table
-from simpul_connectors.sinks.target import OFFSET_TABLE
+from simpul_connectors.sinks.source import LOG_FIELDS, Source, event_source, view_source
+from simpul_connectors.sinks.table import Column, Field, Mode, Table, Withdraw
 from simpul_schemas.contract import EVENT_TYPES
 from simpul_schemas.errors import SettingsError
 from simpul_schemas.figures import VIEW_SPECS
 from simpul_schemas.rules import Text
 from simpul_schemas.settings import Settings
 
-_KEYS = ("name", "from", "table", "url_env", "columns")
+_KEYS = ("name", "from", "table", "url_env", "url_file", "columns", "mode", "withdraw")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
-#: Tables that a sink has for itself; `simpul_staging` holds a batch on its way in.
-_RESERVED = frozenset({OFFSET_TABLE, "simpul_staging"})
+#: A type in the database's own words: names, lengths, nothing that could end a statement.
+_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_]*( [A-Za-z0-9_]+)*( ?\(\d{1,5}(, ?\d{1,3})?( [A-Za-z]+)?\))?( [A-Za-z0-9_]+)*")
+_TYPE_LENGTH = 80
+#: Tables that sinks have for themselves begin like this.
+_RESERVED = "simpul_"
 _READY = resources.files("simpul_connectors.sinks").joinpath("ready")
 
 
@@ -48,9 +54,13 @@ class SinkSpec:
     source: Source
     table: Table
     url_env: str
+    url_file: str = ""
+    mode: Mode = Mode.UPSERT
 
     def url(self, settings: Settings, environment: Mapping[str, str] | None = None) -> str:
         """Return the database's address; `SettingsError` or `SinkSpecError` where there is none."""
+        if self.url_file:
+            return read_secret(self.file, "url_file", self.url_file)
         if not self.url_env:
             if not settings.database.url:
                 raise SettingsError(
@@ -58,15 +68,41 @@ class SinkSpec:
                     "The setting 'database.url' is empty; run 'simpul up', or set SIMPUL__DATABASE__URL.",
                 )
             return settings.database.url
-        found = (os.environ if environment is None else environment).get(self.url_env, "")
-        if not found:
-            _refuse(
-                self.file,
-                "url_env",
-                Text(f"Variabel '{self.url_env}' kosong.", f"The variable '{self.url_env}' is empty."),
-                Text("Isi dengan alamat basis data.", "Set it to the database's address."),
-            )
-        return found
+        variables = os.environ if environment is None else environment
+        if found := variables.get(self.url_env, ""):
+            return found
+        if path := variables.get(f"{self.url_env}_FILE", ""):
+            return read_secret(self.file, "url_env", path)
+        return _refuse(
+            self.file,
+            "url_env",
+            Text(f"Variabel '{self.url_env}' kosong.", f"The variable '{self.url_env}' is empty."),
+            Text("Isi dengan alamat basis data.", "Set it to the database's address."),
+        )
+
+
+def read_secret(file: str, key: str, path: str) -> str:
+    """Return the first line of a file that only its owner (and its group) can read."""
+    try:
+        open_to_all = os.name == "posix" and Path(path).stat().st_mode & 0o007
+        text = "" if open_to_all else Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError, ValueError):
+        open_to_all, text = False, ""
+    if open_to_all:
+        _refuse(
+            file,
+            key,
+            Text(f"Berkas '{path}' dapat dibaca semua orang.", f"The file '{path}' can be read by everybody."),
+            Text("Jalankan 'chmod 600' atasnya.", "Run 'chmod 600' on it."),
+        )
+    if not text:
+        _refuse(
+            file,
+            key,
+            Text(f"Berkas '{path}' kosong atau tidak dapat dibaca.", f"The file '{path}' is empty or unreadable."),
+            Text("Isi dengan alamat basis data.", "Write the database's address into it."),
+        )
+    return text
 
 
 def ready_sinks() -> tuple[str, ...]:
@@ -107,14 +143,47 @@ def parse_spec(text: str, file: str) -> SinkSpec:
     for key in document:
         if key not in _KEYS:
             _refuse_unknown(file, str(key), _KEYS)
-    source = _source(file, document.get("from"))
+    mode = Mode(_one_of(file, "mode", document.get("mode", Mode.UPSERT.value), [mode.value for mode in Mode]))
+    source = _in_mode(_source(file, document.get("from")), mode)
+    if "url_env" in document and "url_file" in document:
+        _refuse(
+            file,
+            "url_file",
+            Text("Alamat ditunjuk dua kali.", "The address is named twice."),
+            Text("Pilih url_env atau url_file.", "Choose url_env or url_file."),
+        )
     return SinkSpec(
         name=_matching(file, "name", document.get("name"), _NAME),
         file=file,
         source=source,
-        table=_table(file, document, source),
+        table=_table(file, document, source, mode),
         url_env=_matching(file, "url_env", document["url_env"], _IDENTIFIER) if "url_env" in document else "",
+        url_file=_path(file, document["url_file"]) if "url_file" in document else "",
+        mode=mode,
     )
+
+
+def _path(file: str, value: object) -> str:
+    if not isinstance(value, str) or not value or "://" in value or "\0" in value:
+        _refuse_name(file, "url_file", "?")  # it may be the address itself, password and all
+    return value
+
+
+def _one_of(file: str, key: str, value: object, known: Sequence[str]) -> str:
+    if value not in known:
+        _refuse_unknown(file, f"{key}: {value}", tuple(f"{key}: {name}" for name in known))
+    return str(value)
+
+
+def _in_mode(source: Source, mode: Mode) -> Source:
+    """Return a source whose key is that of the rows that a mode keeps."""
+    if mode is Mode.HISTORY:
+        return replace(source, key=(*source.key, *source.order), order=())
+    if mode is Mode.APPEND:
+        key = tuple(field.name for field in LOG_FIELDS)
+        essential = tuple(dict.fromkeys((*key, *source.essential)))
+        return replace(source, fields=(*LOG_FIELDS, *source.fields), key=key, order=(), essential=essential)
+    return source
 
 
 def _source(file: str, declared: object) -> Source:
@@ -135,15 +204,30 @@ def _source(file: str, declared: object) -> Source:
     return make(name)
 
 
-def _table(file: str, document: Mapping[str, Any], source: Source) -> Table:
+def _withdraw(file: str, document: Mapping[str, Any], source: Source, mode: Mode) -> Withdraw:
+    declared = document.get("withdraw", Withdraw.FLAG.value)
+    found = Withdraw(_one_of(file, "withdraw", declared, [way.value for way in Withdraw]))
+    has_action = any(field.name == "action" for field in source.fields)
+    if found is Withdraw.DELETE and (mode is not Mode.UPSERT or not has_action):
+        _refuse(
+            file,
+            "withdraw",
+            Text("Hanya peristiwa dalam mode upsert dapat dihapus.", "Only events in mode upsert can be deleted."),
+            Text("Pakai 'withdraw: flag'.", "Use 'withdraw: flag'."),
+        )
+    return found
+
+
+def _table(file: str, document: Mapping[str, Any], source: Source, mode: Mode) -> Table:
     declared = document.get("table")
     parts = declared.split(".") if isinstance(declared, str) else [declared]
     path = tuple(_matching(file, "table", part, _IDENTIFIER) for part in parts)
-    if len(path) > 2 or path[-1].lower() in _RESERVED:
+    if len(path) > 2 or path[-1].lower().startswith(_RESERVED):
         _refuse_name(file, "table", declared)
     columns = _columns(file, document.get("columns"), source)
     names = {column.field.name: column.name for column in columns}
-    return Table(path, columns, tuple(names[key] for key in source.key), tuple(names[part] for part in source.order))
+    key, order = (tuple(names[name] for name in part) for part in (source.key, source.order))
+    return Table(path, columns, key, order, _withdraw(file, document, source, mode))
 
 
 def _columns(file: str, declared: object, source: Source) -> tuple[Column, ...]:
@@ -168,11 +252,22 @@ def _columns(file: str, declared: object, source: Source) -> tuple[Column, ...]:
             Text(f"Kolom wajib belum ada: {', '.join(missing)}.", f"Essential fields missing: {', '.join(missing)}."),
             Text("Tambahkan; tanpanya baris tidak dapat dijaga.", "Add them; rows cannot be kept right without them."),
         )
-    columns = tuple(
-        Column(_matching(file, f"columns.{name}", to, _IDENTIFIER), fields[name]) for name, to in declared.items()
-    )
+    columns = tuple(_column(file, fields[name], to) for name, to in declared.items())
     _refuse_twins(file, columns)
     return columns
+
+
+def _column(file: str, field: Field, declared: object) -> Column:
+    key, kind = f"columns.{field.name}", ""
+    if isinstance(declared, dict):
+        for part in declared:
+            if part not in {"name", "type"}:
+                _refuse_unknown(file, f"{key}.{part}", (f"{key}.name", f"{key}.type"))
+        kind = declared.get("type", "")
+        if not isinstance(kind, str) or len(kind) > _TYPE_LENGTH or (kind and not _TYPE.fullmatch(kind)):
+            _refuse_name(file, f"{key}.type", kind)
+        declared = declared.get("name", field.name)
+    return Column(_matching(file, key, declared, _IDENTIFIER), field, kind)
 
 
 def _refuse_twins(file: str, columns: Iterable[Column]) -> None:

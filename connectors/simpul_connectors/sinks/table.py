@@ -17,21 +17,41 @@ class Kind(StrEnum):
     JSON = "json"
 
 
+class Mode(StrEnum):
+    """What becomes of a record whose key is there already.
+
+    UPSERT keeps the newest row of a key, HISTORY one row for every revision, APPEND one for every record of the log.
+    """
+
+    UPSERT = "upsert"
+    APPEND = "append"
+    HISTORY = "history"
+
+
+class Withdraw(StrEnum):
+    """What a withdrawn subject leaves: its row with WITHDRAW in its action, or no row."""
+
+    FLAG = "flag"
+    DELETE = "delete"
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of what is read; `required` where it is never unknown."""
+    """A field of what is read; `required` where it is never unknown, `size` its greatest length in a key."""
 
     name: str
     kind: Kind
     required: bool
+    size: int = 255
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column and the field that fills it."""
+    """A column and the field that fills it; `type` is the database's own word for a new column's type, or empty."""
 
     name: str
     field: Field
+    type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +59,21 @@ class Table:
     """A table: `path` is its name, behind that of its schema where it has one.
 
     One row a `key`; a row replaces another of the same key only where its `order` columns are higher, compared one
-    after the other, numbers as numbers and texts byte by byte.
+    after the other, numbers as numbers and texts byte by byte. Without an order no row is ever replaced.
     """
 
     path: tuple[str, ...]
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     order: tuple[str, ...]
+    withdraw: Withdraw = Withdraw.FLAG
+
+    def column_of(self, field: str) -> str:
+        """Return the name of the column that a field fills; `KeyError` where none does."""
+        for column in self.columns:
+            if column.field.name == field:
+                return column.name
+        raise KeyError(field)
 
     @property
     def column_names(self) -> tuple[str, ...]:

@@ -6,15 +6,30 @@ Each dialect is an adapter under `dialects/`, `simpul_connectors.testing` holds 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 import polars as pl
 
-from simpul_connectors.errors import SinkFenced
+from simpul_connectors.errors import SinkFenced, SinkSuperseded
+from simpul_connectors.sinks.plan import Plan
 from simpul_schemas.log import Partition
 
-#: Table of the target database that holds the offsets of all sinks beside their rows.
+#: Tables of the target database beside the sinks' own: offsets, one row a sink, and withdrawn subjects without a row.
 OFFSET_TABLE = "simpul_offset"
+SINK_TABLE = "simpul_sink"
+WITHDRAWN_TABLE = "simpul_withdrawn"
+STAGING_TABLE = "simpul_staging"
+
+
+class State(StrEnum):
+    """What the newest copy of a sink last said of itself."""
+
+    NEW = "new"
+    RUNNING = "running"
+    WAITING = "waiting"
+    PAUSED = "paused"
+    STOPPED = "stopped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +50,76 @@ class Move:
     after: Position
 
 
+@dataclass(frozen=True, slots=True)
+class Control:
+    """The row of a sink, shared by its copies and by those who pause it.
+
+    `generation` rises with every copy that takes over, `beat` with every sign of life; `beat_at` is when that was by
+    the copy's own clock, in microseconds since the epoch. `cluster` is the Kafka cluster that the offsets are of.
+    """
+
+    generation: int = 0
+    paused: bool = False
+    beat: int = 0
+    beat_at: int = 0
+    state: State = State.NEW
+    words: str = ""
+    cluster: str = ""
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row that the database refuses: its number in the frame, and the database's own words."""
+
+    row: int
+    words: str
+
+
+@dataclass(frozen=True)
+class Sifted:
+    """What was found in a frame: bad rows, and the heights of the parts in which the others went in."""
+
+    bad: Sequence[BadRow]
+    parts: Sequence[int]
+
+
 class Target(Protocol):
     """The table and the offsets of one sink in one database; used by one thread at a time.
 
     Every method may raise `TargetUnavailable` (wait, then call again: no call does harm twice) and `TargetRefused`.
     """
 
-    def prepare(self) -> None:
-        """Make the table and the offset table where they are missing.
+    def plan(self) -> Plan:
+        """Say what the database lacks for this sink, and what does not fit; nothing is touched."""
+
+    def apply(self) -> Plan:
+        """Do what `plan` says, and return it; nothing is ever dropped or narrowed.
 
         A table that had to be made is empty, so offsets that stand there from an older one are forgotten with it: the
-        log fills it again from the beginning.
+        log fills it again from the beginning. Raises `TargetRefused` where something does not fit.
         """
+
+    def prepare(self) -> None:
+        """Make what is wholly missing, as `apply` does; a table that is there must fit as it is."""
+
+    def claim(self, cluster: str) -> int:
+        """Take over, and return the generation: every older copy of this sink is fenced from now on.
+
+        Raises `SinkOfAnotherBus` where the offsets are of another Kafka cluster. A target that never claimed is fenced
+        by its offsets alone.
+        """
+
+    def forget(self) -> None:
+        """Forget offsets and cluster, so that the log is read from its beginning; rows stay."""
+
+    def control(self) -> Control:
+        """Return the row of the sink."""
+
+    def beat(self, state: State, words: str) -> Control:
+        """Give a sign of life, unless a newer copy has taken over; returns the row of the sink."""
+
+    def pause(self, paused: bool) -> None:  # noqa: FBT001  # it is what is set
+        """Set or lift the pause, which all copies see, now and after a restart."""
 
     def positions(self) -> Mapping[Partition, Position]:
         """Return the stored position of every partition; nothing where nothing was prepared yet."""
@@ -54,13 +127,17 @@ class Target(Protocol):
     def rows(self) -> int:
         """Return the number of rows in the table, withdrawn ones included; 0 where nothing was prepared yet."""
 
-    def write(self, rows: pl.DataFrame, moves: Sequence[Move]) -> None:
-        """Upsert rows and move positions in one transaction.
+    def write(self, rows: pl.DataFrame, moves: Sequence[Move], parts: Sequence[int] = ()) -> None:
+        """Put rows in and move positions in one transaction.
 
-        `rows` are those of `shape.shape`: one for each key. A row that is there and is not older stays. Raises
-        `SinkFenced`, with nothing written, where a stored position is not the one that its move starts from. A batch
+        `rows` are those of `shape.shape`: one for each key; they go in at once, or in parts of these heights. A row
+        that is there and is not older stays. Raises `SinkFenced`, with nothing written, where a stored position is not
+        the one that its move starts from, or another copy has claimed; `RowRefused` where a row is at fault. A batch
         that is stored already, because an earlier call's answer was cut off, is left as it is.
         """
+
+    def sift(self, rows: pl.DataFrame) -> Sifted:
+        """Find the rows that the database refuses, by bisection, in a transaction that is rolled back."""
 
     def close(self) -> None:
         """Disconnect; harmless when called twice, and the next call connects again."""
@@ -81,3 +158,12 @@ def is_stored(stored: Mapping[Partition, Position], moves: Sequence[Move]) -> bo
         "Salinan lain dari sink ini telah memindahkan ofsetnya; dibaca ulang dan dilanjutkan dari sana.",
         "Another copy of this sink has moved its offsets; they are read again and it goes on from there.",
     )
+
+
+def check_generation(stored: Control, mine: int | None) -> None:
+    """Raise `SinkSuperseded` where a newer copy has taken over; None is a copy that never claimed."""
+    if mine is not None and stored.generation != mine:
+        raise SinkSuperseded(
+            "Salinan yang lebih baru dari sink ini telah mengambil alih; salinan ini bersiaga.",
+            "A newer copy of this sink has taken over; this one stands by.",
+        )

@@ -150,6 +150,21 @@ _IMPORT: Mapping[str, Code] = MappingProxyType(
         ),
     }
 )
+#: Codes of an accepted record that a ministry's database refuses.
+_SINK: Mapping[str, Code] = MappingProxyType(
+    {
+        "sink.row_refused": Code(
+            Text(
+                "Basis data kementerian menolak baris ini; kata-katanya ada pada kepala rekaman.",
+                "A ministry's database refuses the row; its words stand in the record's headers.",
+            ),
+            Text(
+                "Longgarkan kolom di tabel itu, atau kirim koreksi yang muat.",
+                "Widen the table's column, or send a correction that fits.",
+            ),
+        ),
+    }
+)
 #: Codes of a cell of a workbook, before it is part of an event.
 _WORKBOOK: Mapping[str, Code] = MappingProxyType(
     {
@@ -208,5 +223,5 @@ _WORKBOOK: Mapping[str, Code] = MappingProxyType(
 )
 #: Every code that is no rule of an event type.
 OTHER_CODES: Mapping[str, Code] = MappingProxyType(
-    {**_EVENT, **_SUBJECT, **_IMPORT, **_WORKBOOK, **_record_codes(), **_gate_codes()}
+    {**_EVENT, **_SUBJECT, **_IMPORT, **_WORKBOOK, **_SINK, **_record_codes(), **_gate_codes()}
 )

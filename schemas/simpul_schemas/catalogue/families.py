@@ -16,6 +16,7 @@ from simpul_schemas.topics import (
     partial_topic_spec,
     quarantine_topic_spec,
     receipt_topic_spec,
+    sink_quarantine_topic_spec,
     view_topic_spec,
 )
 
@@ -108,6 +109,13 @@ def families() -> Iterator[Family]:
         Text("Catatan yang ditolak, bita aslinya", "Refused records, their original bytes"),
         Text("kunci asli", "the original key"),
         quarantine_topic_spec(PROVINCE_PARAMETER),
+        None,
+    )
+    yield Family(
+        "sink_quarantine",
+        Text("Angka yang ditolak basis data kementerian", "Figures that a ministry's database refused"),
+        Text("kunci asli", "the original key"),
+        sink_quarantine_topic_spec(),
         None,
     )
     yield Family(

@@ -1,14 +1,18 @@
 import json
 import os
 import signal
+import sqlite3
+from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
+from prometheus_client import generate_latest
 from typer.testing import CliRunner, Result
 
 from simpul_connectors import commands
 from simpul_connectors.errors import SinkSpecError, TargetUnavailable
+from simpul_connectors.metrics import SinkMetrics
 from simpul_connectors.sinks import dialects
 from simpul_connectors.sinks.spec import load_spec
 from simpul_connectors.testing import InMemoryDatabase, InMemoryTarget
@@ -38,16 +42,22 @@ def bus(monkeypatch: pytest.MonkeyPatch) -> InMemoryLog:
     def make_reader(_servers: str, topics: Any, start_offset: StartOffset) -> InMemoryReader:
         return InMemoryReader(log, topics, start_offset)
 
+    async def cluster_id(_servers: str) -> str:
+        return "klaster-uji"
+
     monkeypatch.setattr(kafka_log, "AssignedReader", make_reader)
+    monkeypatch.setattr(kafka_log, "cluster_id", cluster_id)
     monkeypatch.setattr(dialects, "open_target", lambda _url, sink, table: InMemoryTarget(database, sink, table))
     return log
 
 
-def call(*arguments: str) -> Result:
+def call(*arguments: str, env: dict[str, str] | None = None) -> Result:
     app = typer.Typer()
     app.command("run")(commands.run)
     app.command("status")(commands.status)
-    return CliRunner().invoke(app, arguments, catch_exceptions=False)
+    for command in (commands.lint, commands.plan, commands.apply, commands.pause, commands.resume):
+        app.command(command.__name__)(command)
+    return CliRunner().invoke(app, arguments, catch_exceptions=False, env=env)
 
 
 def test_once_stores_what_is_there_and_prints_one_document(bus: InMemoryLog) -> None:
@@ -56,6 +66,11 @@ def test_once_stores_what_is_there_and_prints_one_document(bus: InMemoryLog) -> 
     assert json.loads(result.stdout) == {
         "sink": SINK,
         "table": "partisipasi",
+        "state": "stopped",
+        "message": "",
+        "paused": False,
+        "generation": 1,
+        "cluster": "klaster-uji",
         "rows": 0,
         "records": 1,
         "refused": 1,
@@ -112,18 +127,31 @@ def test_errors_propagate(bus: InMemoryLog) -> None:
         call("run", "nothing")
 
 
-@pytest.mark.parametrize("url", ["", "mysql://u:geheim@h/d", "u:geheim@h", "postgresql:u:geheim"])
+@pytest.mark.parametrize("url", ["", "db2://u:geheim@h/d", "u:geheim@h", "postgresql:u:geheim"])
 def test_an_address_without_a_dialect_is_refused_without_showing_it(url: str) -> None:
     with pytest.raises(SettingsError, match="postgresql://") as found:
         dialects.open_target(url, SINK, load_spec(SINK).table)
     assert "geheim" not in str(found.value)
 
 
-def test_an_unreadable_address_is_refused_without_showing_it() -> None:
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:geheim@h:x:y/d?nonsense=%zz",
+        "mysql://u:geheim@h:x/d",
+        "mysql://u:geheim@h/",
+        "mysql://u:geheim@h/d?local_infile=1",
+        "sqlite://geheim",
+        "sqlserver://u:geheim@h:x/d",
+        "oracle://u:geheim@h",
+    ],
+)
+def test_an_unreadable_address_is_refused_without_showing_it(url: str) -> None:
     with pytest.raises(SettingsError) as found:
-        dialects.open_target("postgresql://u:geheim@h:x:y/d?nonsense=%zz", SINK, load_spec(SINK).table)
+        dialects.open_target(url, SINK, load_spec(SINK).table)
     assert "geheim" not in str(found.value)
-    assert found.value.__suppress_context__
+    assert found.value.__cause__ is None
+    assert found.value.__suppress_context__ or found.value.__context__ is None
 
 
 def test_a_database_that_is_away_is_named_without_its_password() -> None:
@@ -131,3 +159,73 @@ def test_a_database_that_is_away_is_named_without_its_password() -> None:
     with pytest.raises(TargetUnavailable, match=r"127\.0\.0\.1:1/d") as found:
         target.prepare()
     assert "geheim" not in str(found.value)
+
+
+def test_lint_needs_no_database_and_shows_the_columns(tmp_path: Path) -> None:
+    result = call("lint", SINK, "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["columns"]["region_name"] == "region_name"
+    assert "is right" in result.stderr
+
+
+def test_plan_prints_the_ddl_and_touches_nothing_and_apply_does_it(tmp_path: Path) -> None:
+    url = {"SIMPUL__DATABASE__URL": f"sqlite:///{tmp_path / 'm.db'}"}
+    planned = call("plan", SINK, env=url)
+    assert planned.exit_code == 0
+    assert planned.stdout.count("CREATE TABLE") == 3
+    assert call("plan", SINK, env=url).stdout == planned.stdout
+    assert call("apply", SINK, env=url).stdout == planned.stdout
+    again = call("plan", SINK, "--json", env=url)
+    assert json.loads(again.stdout) == {"statements": [], "notes": [], "blocks": []}
+    assert "Nothing needs to be changed" in call("plan", SINK, env=url).stderr
+
+
+def test_a_plan_that_cannot_work_exits_with_1_and_says_why(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "m.db") as database:
+        database.execute("CREATE TABLE partisipasi (Level text, petugas text NOT NULL)")
+    result = call("plan", SINK, env={"SIMPUL__DATABASE__URL": f"sqlite:///{tmp_path / 'm.db'}"})
+    assert result.exit_code == 1
+    assert "written 'Level'" in result.stderr
+    assert "'petugas'" in result.stderr
+
+
+def test_a_paused_sink_says_so_and_stores_nothing_until_it_is_resumed(bus: InMemoryLog) -> None:
+    call("apply", SINK)
+    assert "is paused" in call("pause", SINK).stderr
+    held = call("run", SINK, "--once", "--json")
+    assert "nothing was stored" in held.stderr
+    assert json.loads(held.stdout)["paused"] is True
+    assert json.loads(held.stdout)["records"] == 0
+    call("resume", SINK)
+    assert json.loads(call("run", SINK, "--once", "--json").stdout)["records"] == 1
+
+
+def test_a_sink_that_fell_silent_is_not_called_running(bus: InMemoryLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    call("apply", SINK)
+    target = dialects.open_target("memory://", SINK, load_spec(SINK).table)
+    target.claim("")
+    assert json.loads(call("status", SINK, "--json").stdout)["state"] == "silent"
+
+
+def test_a_database_that_is_away_at_the_start_is_waited_for(bus: InMemoryLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared, errors = InMemoryTarget.prepare, [TargetUnavailable("Jauh.", "Away.")] * 2
+
+    def fail_twice(self: InMemoryTarget) -> None:
+        if errors:
+            raise errors.pop()
+        prepared(self)
+
+    monkeypatch.setattr(InMemoryTarget, "prepare", fail_twice)
+    monkeypatch.setattr("random.uniform", lambda low, high: 0)
+    result = call("run", SINK, "--once", "--json")
+    assert result.stderr.count("Waiting: Away.") == 1
+    assert json.loads(result.stdout)["records"] == 1
+
+
+def test_metrics_count_records_and_tell_of_an_outage() -> None:
+    metrics = SinkMetrics("s")
+    metrics.stored(5)
+    metrics.outage(is_away=True)
+    text = generate_latest(metrics.registry).decode()
+    assert 'simpul_sink_records_total{sink="s"} 5.0' in text
+    assert 'simpul_sink_waiting{sink="s"} 1.0' in text

@@ -1,32 +1,42 @@
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import fastavro
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simpul_connectors.errors import TargetRefused, TargetUnavailable
+from simpul_connectors.errors import RowRefused, SinkOfAnotherBus, TargetRefused, TargetUnavailable
 from simpul_connectors.sinks import run as running
 from simpul_connectors.sinks.run import Limits, SinkRunner, status
-from simpul_connectors.sinks.spec import SinkSpec, load_spec
-from simpul_connectors.sinks.target import Position
+from simpul_connectors.sinks.shape import shape
+from simpul_connectors.sinks.spec import SinkSpec, load_spec, parse_spec
+from simpul_connectors.sinks.target import Move, Position, State
 from simpul_connectors.testing import InMemoryDatabase, InMemoryTarget
 from simpul_schemas.contract import EVENT_TYPES
-from simpul_schemas.errors import OutsideError, RegistryUnavailable
+from simpul_schemas.errors import BrokerUnavailable, OutsideError, RegistryUnavailable
 from simpul_schemas.figures import FIGURE_COVERAGE, PARTICIPATION
 from simpul_schemas.log import Outgoing, Partition
 from simpul_schemas.rows import encode
-from simpul_schemas.testing import InMemoryLog, InMemoryReader, InMemoryRegistry
+from simpul_schemas.testing import InMemoryLog, InMemoryReader, InMemoryRegistry, InMemoryWriter
 from simpul_schemas.wire import frame
 
 EVENTS = load_spec("ministry_participation_events")
 FIGURES = load_spec("ministry_participation")
 TYPE = EVENT_TYPES["participation"]
 MAKASSAR, AMBON = "simpul.73.participation.v1", "simpul.81.participation.v1"
-QUICK = Limits(max_records=10, poll_seconds=0.001, first_wait_seconds=0.001, longest_wait_seconds=0.002)
+QUICK = Limits(
+    max_records=10,
+    poll_seconds=0.001,
+    first_wait_seconds=0.001,
+    longest_wait_seconds=0.002,
+    control_seconds=0.001,
+    takeover_seconds=0.05,
+)
 
 
 def event(subject: str, revision: int, region: str = "73.71.01", **more: object) -> dict[str, Any]:
@@ -316,3 +326,168 @@ def test_two_copies_under_any_faults_store_each_record_once(data: st.DataObject)
     asyncio.run(go())
     assert {subject: row["revision"] for subject, row in bus.rows().items()} == expected
     assert status(bus.spec, bus.target).records == len(bus.log.topics[MAKASSAR])
+
+
+# What the database refuses.
+
+
+def test_a_row_that_the_database_refuses_goes_home_with_its_words_and_the_others_go_on() -> None:
+    bus = Bus()
+    bus.target.refuses = lambda row: "value too long" if row["subject"] == "b" else ""
+    bus.publish(*(event(subject, 1) for subject in "abc"), event("d", 1, valid=-1))
+    bus.drain(SinkRunner(bus.spec, bus.registry, bus.target, QUICK, quarantine=InMemoryWriter(bus.log)))
+    assert set(bus.rows()) == {"a", "c"}
+    assert bus.target.positions() == {Partition(MAKASSAR, 0): Position(4, 4, 2)}
+    ((record, _),) = bus.log.topics["simpul.73.quarantine.v1"]
+    assert record.value == bus.log.topics[MAKASSAR][1][0].value
+    headers = dict(record.headers)
+    assert headers["simpul_origin_offset"] == headers["__connect.errors.offset"] == b"1"
+    assert headers["simpul_codes"] == b"sink.row_refused"
+    assert headers["__connect.errors.exception.message"] == b"value too long"
+    assert headers["__connect.errors.connector.name"] == b"ministry_participation_events"
+
+
+def test_a_refused_correction_leaves_the_older_statement_also_within_one_batch() -> None:
+    bus = Bus()
+    bus.target.refuses = lambda row: "out of range" if row["revision"] > 2 else ""
+    bus.publish(event("a", 1), event("a", 2), event("a", 3), event("a", 4))
+    bus.drain(SinkRunner(bus.spec, bus.registry, bus.target, QUICK, quarantine=InMemoryWriter(bus.log)))
+    assert bus.rows()["a"]["revision"] == 2
+    assert len(bus.log.topics["simpul.73.quarantine.v1"]) == 2
+
+
+def test_a_figure_that_the_database_refuses_goes_to_the_sinks_own_quarantine() -> None:
+    bus = Bus(FIGURES)
+    bus.target.refuses = lambda row: "out of range"
+    bus.publish_figure(revision=1)
+    bus.drain(SinkRunner(bus.spec, bus.registry, bus.target, QUICK, quarantine=InMemoryWriter(bus.log)))
+    assert len(bus.log.topics["simpul.sink.quarantine.v1"]) == 1
+    assert status(bus.spec, bus.target).refused == 1
+
+
+def test_a_quarantine_that_cannot_be_reached_stores_nothing_until_it_can() -> None:
+    bus = Bus()
+    bus.target.refuses = lambda row: "no" if row["subject"] == "b" else ""
+    bus.publish(event("a", 1), event("b", 1))
+    away = [BrokerUnavailable("Jauh.", "Away.")] * 3
+
+    def before_send(_records: object) -> None:
+        assert bus.rows() == {}
+        if away:
+            raise away.pop()
+
+    writer = InMemoryWriter(bus.log, before_send)
+    bus.drain(SinkRunner(bus.spec, bus.registry, bus.target, QUICK, quarantine=writer))
+    assert set(bus.rows()) == {"a"}
+    assert len(bus.log.topics["simpul.73.quarantine.v1"]) == 1
+
+
+def test_a_table_that_refuses_nearly_everything_ends_the_run_and_sends_nothing_away() -> None:
+    bus = Bus()
+    bus.target.refuses = lambda row: "value too long"
+    bus.publish(*(event(f"s{number}", 1) for number in range(9)))
+    limits = replace(QUICK, max_bad_rows=8)
+    with pytest.raises(RowRefused, match="value too long"):
+        bus.drain(SinkRunner(bus.spec, bus.registry, bus.target, limits, quarantine=InMemoryWriter(bus.log)))
+    assert bus.target.positions() == {}
+    assert "simpul.73.quarantine.v1" not in bus.log.topics
+
+
+# Copies and pauses.
+
+
+def test_a_pause_holds_a_running_sink_and_a_resume_lets_it_go_on() -> None:
+    bus = Bus()
+    bus.target.pause(paused=True)
+    bus.publish(event("a", 1))
+    runner = bus.runner()
+    looks: list[bool] = []
+
+    def should_stop() -> bool:
+        looks.append(runner.paused)
+        if sum(looks) < 3:
+            assert bus.rows() == {}
+        elif bus.target.control().paused:
+            assert bus.target.control().state is State.PAUSED
+            bus.make_target().pause(paused=False)
+        return runner.has_reached({Partition(MAKASSAR, 0): 1})
+
+    bus.drain(runner, should_stop)
+    assert set(bus.rows()) == {"a"}
+    assert bus.target.control().state is State.STOPPED
+
+
+def test_the_newest_copy_writes_and_the_older_takes_over_when_it_falls_silent() -> None:
+    bus = Bus()
+    bus.publish(event("a", 1))
+    older = bus.make_target()
+    older.claim("")
+    newer = bus.make_target()
+    newer.claim("")  # and then it is killed: no sign of life, no goodbye
+    runner = SinkRunner(bus.spec, bus.registry, older, QUICK)
+    bus.drain(runner)
+    assert set(bus.rows()) == {"a"}
+    assert bus.target.control().generation == 3
+
+
+def test_a_copy_that_stands_by_sees_what_the_other_stores() -> None:
+    bus = Bus()
+    bus.publish(event("a", 1))
+    other = bus.make_target()
+    target = bus.make_target()
+    runner = SinkRunner(bus.spec, bus.registry, target, replace(QUICK, takeover_seconds=60))
+
+    def taken_over(_sink: str, count: int) -> None:
+        # Another copy takes over, stores the next record and stays alive.
+        bus.publish(event("b", 1))
+        other.claim("")
+        other.write(target_rows(bus), [Move(Partition(MAKASSAR, 0), Position(1, 1, 0), Position(2, 2, 0))])
+
+    async def go() -> None:
+        reader = bus.reader(runner)
+        await reader.start()
+        await runner.run(reader, lambda: runner.has_reached({Partition(MAKASSAR, 0): 2}), taken_over)
+
+    asyncio.run(go())
+    assert bus.target.control().generation == 2
+    assert bus.target.positions() == {Partition(MAKASSAR, 0): Position(2, 2, 0)}
+
+
+def target_rows(bus: Bus) -> pl.DataFrame:
+    block = bus.log.read(Partition(MAKASSAR, 0), 0, 100)
+    assert block is not None
+    return shape(bus.spec.source.open(bus.registry).take([block]).frame, bus.spec.table)
+
+
+def test_offsets_of_another_cluster_end_the_run_with_a_remedy() -> None:
+    bus = Bus()
+    bus.drain(SinkRunner(bus.spec, bus.registry, bus.target, QUICK, cluster="one"))
+    with pytest.raises(SinkOfAnotherBus, match="--new-cluster"):
+        bus.drain(SinkRunner(bus.spec, bus.registry, bus.make_target(), QUICK, cluster="two"))
+
+
+def test_a_registry_that_is_away_is_written_into_the_status() -> None:
+    bus = Bus()
+    bus.publish(event("a", 1))
+    said: list[str] = []
+
+    class Away(InMemoryRegistry):
+        def schema(self, schema_id: int) -> str:
+            if len(said) < 2:
+                said.append(bus.target.control().words)
+                raise RegistryUnavailable("Jauh.", "Away.")
+            assert bus.target.control().state is State.WAITING
+            return bus.registry.schema(schema_id)
+
+    bus.drain(bus.runner(registry=Away()))
+    assert said == ["", "Away."]
+    assert set(bus.rows()) == {"a"}
+
+
+def test_a_sink_that_appends_keeps_every_record_with_its_place_in_the_log() -> None:
+    spec = parse_spec("{name: s, from: {events: participation}, table: semua, mode: append}", "s.yaml")
+    bus = Bus(spec)
+    bus.publish(event("a", 1), event("a", 1), event("b", 1, valid=-1), event("a", 2))
+    bus.drain()
+    found = sorted((row["log_topic"], row["log_offset"]) for row in bus.database.tables["semua"].values())
+    assert found == [(MAKASSAR, 0), (MAKASSAR, 1), (MAKASSAR, 3)]

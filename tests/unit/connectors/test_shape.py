@@ -4,7 +4,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simpul_connectors.sinks.shape import shape
+from simpul_connectors.sinks.shape import RECORD, shape
 from simpul_connectors.sinks.source import event_source, view_source
 from simpul_connectors.sinks.spec import load_spec
 from simpul_connectors.sinks.table import Column, Field, Kind, Table
@@ -65,3 +65,7 @@ def test_a_list_becomes_json_without_a_nul() -> None:
     claimed = [{"event_type": "x\0\\u0000", "count": 2}]
     frame = rows([("a", 1, "e")]).with_columns(claims=pl.Series([claimed]))
     assert json.loads(shape(frame, table)["klaim"][0]) == [{"event_type": "x␀\\u0000", "count": 2}]
+
+
+def test_a_row_tells_its_record_under_names_that_no_column_can_have() -> None:
+    assert not any(name.isidentifier() for name in RECORD.values())

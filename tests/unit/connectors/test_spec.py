@@ -7,6 +7,7 @@ import yaml
 from simpul_connectors.errors import SinkSpecError
 from simpul_connectors.sinks.source import event_source, view_source
 from simpul_connectors.sinks.spec import SinkSpec, load_spec, parse_spec, ready_sinks
+from simpul_connectors.sinks.table import Withdraw
 from simpul_schemas.errors import SettingsError
 from simpul_schemas.figures import VIEW_SPECS
 from simpul_schemas.settings import load_settings
@@ -203,3 +204,80 @@ def test_an_empty_variable_is_named() -> None:
 @pytest.mark.parametrize("name", ["A B", "", 7, None, "postgresql://u:p@h/d"])
 def test_a_variables_name_is_an_identifier(name: object) -> None:
     assert refusal(url_env=name).key == "url_env"
+
+
+EVENT_COLUMNS = {"subject": "subjek", "revision": "revisi", "event_id": "id", "action": "aksi"}
+
+
+def test_the_modes_give_a_table_its_key() -> None:
+    events = {"from": {"events": "participation"}}
+    assert parse(**events, mode="upsert").table.key == ("subject",)
+    assert parse(**events, mode="history").table.key == ("subject", "revision", "event_id")
+    append = parse(**events, mode="append").table
+    assert append.key == ("log_topic", "log_partition", "log_offset")
+    assert append.order == parse(mode="history").table.order == ()
+
+
+def test_an_append_needs_the_place_in_the_log() -> None:
+    assert "log_offset" in refusal(**{"from": {"events": "incident"}}, columns=EVENT_COLUMNS, mode="append").message_en
+
+
+def test_a_withdrawal_deletes_only_from_a_table_of_newest_events() -> None:
+    events = {"from": {"events": "participation"}}
+    assert parse(**events, withdraw="delete").table.withdraw is Withdraw.DELETE
+    assert parse(**events).table.withdraw is Withdraw.FLAG
+    assert refusal(**events, withdraw="delete", mode="history").key == "withdraw"
+    assert refusal(withdraw="delete").key == "withdraw"
+
+
+@pytest.mark.parametrize(("key", "value"), [("mode", "upsrt"), ("withdraw", "drop"), ("mode", None), ("mode", ["a"])])
+def test_a_mode_that_is_none_is_refused_with_the_nearest(key: str, value: object) -> None:
+    assert refusal(**{key: value}).key.startswith(key)
+
+
+@pytest.mark.parametrize("kind", ["char(8)", "numeric(18, 2)", "timestamp(6) with time zone", "varchar2(40 char)"])
+def test_a_column_may_have_a_type_of_the_databases_own(kind: str) -> None:
+    column = parse(columns=ESSENTIAL | {"stations": {"name": "tps", "type": kind}}).table.columns[-1]
+    assert (column.name, column.type) == ("tps", kind)
+
+
+@pytest.mark.parametrize(
+    "kind", ["int; DROP TABLE x", "int)", "int DEFAULT 'x'", "int -- ", "a" * 81, 7, "int,x int", "int\n"]
+)
+def test_a_type_that_could_end_a_statement_is_refused(kind: object) -> None:
+    assert refusal(columns=ESSENTIAL | {"stations": {"name": "tps", "type": kind}}).key == "columns.stations.type"
+
+
+def test_the_address_may_stand_in_a_file_that_only_its_owner_can_read(tmp_path: Path) -> None:
+    secret = tmp_path / "url"
+    secret.write_text("postgresql://there/db\n", encoding="utf-8")
+    secret.chmod(0o600)
+    assert parse(url_file=str(secret)).url(load_settings({})) == "postgresql://there/db"
+    by_variable = parse(url_env="STATISTIK_URL").url(load_settings({}), {"STATISTIK_URL_FILE": str(secret)})
+    assert by_variable == "postgresql://there/db"
+
+
+def test_a_secret_that_everybody_can_read_is_refused_without_showing_it(tmp_path: Path) -> None:
+    secret = tmp_path / "url"
+    secret.write_text("postgresql://u:geheim@there/db", encoding="utf-8")
+    secret.chmod(0o644)
+    with pytest.raises(SinkSpecError, match="chmod 600") as found:
+        parse(url_file=str(secret)).url(load_settings({}))
+    assert "geheim" not in str(found.value)
+
+
+def test_a_secret_file_that_is_not_there_or_is_an_address_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SinkSpecError, match="url_file"):
+        parse(url_file=str(tmp_path / "none")).url(load_settings({}))
+    assert "geheim" not in str(refusal(url_file="postgresql://u:geheim@h/d"))
+    assert refusal(url_file="x", url_env="Y").key == "url_file"
+
+
+def test_every_one_of_two_hundred_hostile_names_is_refused_for_tables_and_columns() -> None:
+    parts = ["", *"\"'`][;%?$:{}()=<>|&^~!#@*+,./\\ \t\n\0é", "--", "/*", "OR 1=1", "DROP TABLE x"]
+    names = [f"n{left}{right}" for left in parts for right in parts if left or right][:1200:6]
+    assert len(names) == 200
+    for name in names:
+        if "." not in name:
+            assert refusal(table=name).key == "table"
+        assert refusal(columns=ESSENTIAL | {"stations": name}).key == "columns.stations"

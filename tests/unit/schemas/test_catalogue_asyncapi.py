@@ -20,6 +20,7 @@ from simpul_schemas.quarantine import Origin, Refusal, refusal_record
 from simpul_schemas.regions import load_regions
 from simpul_schemas.topics import (
     ALERT_TOPIC,
+    SINK_QUARANTINE_TOPIC,
     event_topic,
     partial_topic,
     quarantine_topic,
@@ -78,7 +79,7 @@ def test_it_has_no_anchors_which_few_readers_follow(text: str) -> None:
 
 def test_every_topic_of_the_bus_is_an_address_of_a_channel(document: dict[str, Any]) -> None:
     expected = {event_topic("{province}", name) for name in EVENT_TYPES}
-    expected |= {quarantine_topic("{province}"), receipt_topic("{province}"), ALERT_TOPIC}
+    expected |= {quarantine_topic("{province}"), receipt_topic("{province}"), ALERT_TOPIC, SINK_QUARANTINE_TOPIC}
     expected |= {topic(view) for view in VIEW_SPECS for topic in (partial_topic, view_topic)}
     assert {channel["address"] for channel in document["channels"].values()} == expected
 

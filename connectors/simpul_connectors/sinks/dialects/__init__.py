@@ -3,7 +3,10 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from simpul_connectors.sinks.dialects.postgresql import PostgresqlTarget
+from simpul_connectors.sinks.dialects.drivers import oracle_by_url, sqlserver_by_url
+from simpul_connectors.sinks.dialects.mariadb import mariadb_target
+from simpul_connectors.sinks.dialects.postgresql import postgresql_target
+from simpul_connectors.sinks.dialects.sqlite import sqlite_target
 from simpul_connectors.sinks.table import Table
 from simpul_connectors.sinks.target import Target
 from simpul_schemas.errors import SettingsError
@@ -12,7 +15,17 @@ from simpul_schemas.errors import SettingsError
 MakeTarget = Callable[[str, str, Table], Target]
 
 _DIALECTS: Mapping[str, MakeTarget] = MappingProxyType(
-    {"postgresql": PostgresqlTarget, "postgres": PostgresqlTarget},
+    {
+        "postgresql": postgresql_target,
+        "postgres": postgresql_target,
+        "mysql": mariadb_target,
+        "mariadb": mariadb_target,
+        "mysql+pymysql": mariadb_target,
+        "sqlite": sqlite_target,
+        "sqlserver": sqlserver_by_url,
+        "mssql": sqlserver_by_url,
+        "oracle": oracle_by_url,
+    },
 )
 
 

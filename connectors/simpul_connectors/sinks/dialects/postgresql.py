@@ -1,32 +1,25 @@
-"""The PostgreSQL target, by psycopg: COPY into a staging table, one upsert, offsets in the same transaction.
-
-Every attempt at a batch begins by locking the sink's offset rows and reading them. That one step serves three cases:
-two copies of a sink wait for each other and the later one is fenced; a COMMIT whose answer was cut off is found
-stored; and a database that lost its last commits is seen to stand further back.
+"""PostgreSQL, by psycopg: COPY into a staging table, one upsert, offsets in the same transaction.
 
 Nothing is kept on a connection between transactions, so a pooler may stand in between.
 """
 
-import random
-import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, ClassVar, TypeAlias
 
 import polars as pl
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from simpul_connectors.errors import SinkFenced, TargetRefused, TargetUnavailable
-from simpul_connectors.sinks.dialects import postgresql_sql as statements
+from simpul_connectors.sinks.dialects.dialect import Cursor, Dialect, Trouble, fill
 from simpul_connectors.sinks.dialects.postgresql_copy import to_copy_stream
-from simpul_connectors.sinks.table import Table
-from simpul_connectors.sinks.target import Move, Position, is_stored
+from simpul_connectors.sinks.dialects.sql_target import SqlTarget
+from simpul_connectors.sinks.plan import Found, Held
+from simpul_connectors.sinks.table import Column, Kind, Table
+from simpul_connectors.sinks.target import STAGING_TABLE
 from simpul_schemas.errors import SettingsError
-from simpul_schemas.log import Partition
 
 _Connection: TypeAlias = psycopg.Connection[Any]
-_Result = TypeVar("_Result")
 
 #: A dead network is noticed within about half a minute, instead of hours. The address may say otherwise.
 _CONNECT_SETTINGS: Mapping[str, int] = {
@@ -36,198 +29,164 @@ _CONNECT_SETTINGS: Mapping[str, int] = {
     "keepalives_count": 4,
     "tcp_user_timeout": 30_000,
 }
-#: Ours for the length of a transaction. A copy of this sink that died with the network must not hold its locks for
-#: ever, and a role's own short statement timeout must not stop a large batch for ever.
+#: Ours for the length of a transaction. A copy of this sink that froze or died with the network must not hold its
+#: locks for ever, and a role's own short statement timeout must not stop a large batch for ever. Times are UTC.
 _SET_LOCAL = (
     "SELECT set_config('lock_timeout', '30s', true), set_config('statement_timeout', '10min', true), "
-    "set_config('idle_in_transaction_session_timeout', '60s', true)"
+    "set_config('idle_in_transaction_session_timeout', '10s', true), set_config('timezone', 'UTC', true)"
 )
 #: Classes of SQLSTATE that pass by themselves: connection, resources, operator's doing, the server's own system.
 _PASSING_CLASSES = frozenset({"08", "53", "57", "58"})
-#: Lock timeout, read-only (a standby that is being promoted), idle timeout.
-_PASSING_CODES = frozenset({"55P03", "25006", "25P03"})
-#: Deadlock and serialization failure: the loser of a race simply goes again.
-_RACE_CLASS = "40"
-_RACE_ATTEMPTS = 8
+#: Read-only (a standby that is being promoted), idle timeout.
+_PASSING_CODES = frozenset({"25006", "25P03"})
+#: Deadlock and serialization failure; lock timeout.
+_RACE_CLASS, _RACE_CODE = "40", "55P03"
+#: Data, constraints, what a trigger raises; and a row that is too large for an index.
+_ROW_CLASSES = frozenset({"22", "23", "P0", "54"})
 #: Held while tables are made, so that two copies of a sink do not both make them.
 _PREPARE_LOCK = 0x53_49_4D_50_55_4C
+_CHARACTERS = frozenset({"text", "character varying", "character", "name", "citext"})
 
 
-def _connect(url: str) -> _Connection:
-    # No prepared statements: a pooler may hand the next transaction to another server process.
+def connect(url: str) -> _Connection:
+    """Connect with timeouts of ours; no prepared statements, as a pooler may hand us to another server process."""
     given = conninfo_to_dict(url)
     ours = {name: value for name, value in _CONNECT_SETTINGS.items() if name not in given}
     return psycopg.connect(make_conninfo(url, **ours), prepare_threshold=None)
 
 
-class PostgresqlTarget:
-    """See `simpul_connectors.sinks.target.Target`.
+def postgresql_target(
+    url: str, sink: str, table: Table, connect_to: Callable[[str], _Connection] = connect
+) -> SqlTarget:
+    """Return the target of `postgresql://user:password@host:port/database`, not connected yet."""
+    return SqlTarget(Postgresql(), lambda: connect_to(url), _where(url), sink, table)
 
-    Args:
-        url: `postgresql://user:password@host:port/database`; connected to on the first call.
-        sink: Name that the offsets stand under.
-        table: What the sink fills.
-        connect: Replaced by tests that break connections.
-    """
 
-    def __init__(self, url: str, sink: str, table: Table, connect: Callable[[str], _Connection] = _connect) -> None:
-        self._url = url
-        self._where = _where(url)
-        self._sink = sink
-        self._table = table
-        self._connect = connect
-        self._connection: _Connection | None = None
+class Postgresql(Dialect):
+    """See `Dialect`."""
 
-    def prepare(self) -> None:
-        """See `simpul_connectors.sinks.target.Target`."""
-        self._transact(self._prepare)
+    errors = (psycopg.Error,)
+    types: ClassVar[Mapping[Kind, str]] = {
+        Kind.TEXT: "text",
+        Kind.BIGINT: "bigint",
+        Kind.DOUBLE: "double precision",
+        Kind.TIMESTAMP: "timestamptz",
+        Kind.JSON: "jsonb",
+    }
+    transactional_ddl = True
 
-    def positions(self) -> Mapping[Partition, Position]:
-        """See `simpul_connectors.sinks.target.Target`."""
-        return self._transact(self._read_positions)
+    def quote(self, name: str) -> str:
+        """See `Dialect`; a percent sign is doubled, as values are bound by it."""
+        return sql.Identifier(name).as_string().replace("%", "%%")
 
-    def rows(self) -> int:
-        """See `simpul_connectors.sinks.target.Target`."""
-        return self._transact(self._count)
+    def staging(self, table: Table) -> str:  # noqa: ARG002  # as in `Dialect`
+        """See `Dialect`; gone with its transaction."""
+        return self.path("pg_temp", STAGING_TABLE)
 
-    def write(self, rows: pl.DataFrame, moves: Sequence[Move]) -> None:
-        """See `simpul_connectors.sinks.target.Target`."""
-        # In one order for all copies of a sink, so that they wait for each other and do not deadlock.
-        ordered = sorted(moves, key=lambda move: move.partition)
-        self._transact(lambda connection: self._write(connection, rows, ordered))
+    def bytewise_text(self, size: int) -> str:  # noqa: ARG002  # PostgreSQL needs no length
+        """See `Dialect`: a database's own collation may find different texts equal, or order them by language."""
+        return 'text COLLATE "C"'
 
-    def close(self) -> None:
-        """See `simpul_connectors.sinks.target.Target`."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+    def own_text(self, size: int) -> str:  # noqa: ARG002  # the same
+        """See `Dialect`."""
+        return "text"
 
-    def _transact(self, work: Callable[[_Connection], _Result]) -> _Result:
-        """Run `work` in one transaction, again where it lost a race; any other trouble drops the connection."""
-        for attempt in range(_RACE_ATTEMPTS):
-            try:
-                connection = self._connected()
-                connection.execute(_SET_LOCAL)
-                found = work(connection)
-                connection.commit()
-            except SinkFenced:
-                self._drop()
-                raise
-            except psycopg.Error as error:
-                self._drop()
-                if (error.sqlstate or "").startswith(_RACE_CLASS) and attempt + 1 < _RACE_ATTEMPTS:
-                    time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311  # jitter is no secret
-                    continue
-                raise self._translate(error) from error
-            except BaseException:
-                self._drop()
-                raise
-            return found
-        raise AssertionError  # the last attempt returns or raises
+    def bytewise(self, expression: str) -> str:
+        """See `Dialect`."""
+        return f'CAST({expression} AS text) COLLATE "C"'
 
-    def _connected(self) -> _Connection:
-        if self._connection is None:
-            self._connection = self._connect(self._url)
-        return self._connection
+    def open_staging(self, table: Table, found: Found) -> Sequence[str]:  # noqa: ARG002  # as in `Dialect`
+        """See `Dialect`; in the types that COPY is given."""
+        columns = ", ".join(f"{self.quote(column.name)} {self.types[column.field.kind]}" for column in table.columns)
+        return [
+            fill("DROP TABLE IF EXISTS {staging}", staging=self.staging(table)),
+            fill(
+                "CREATE TEMPORARY TABLE {staging} ({columns}) ON COMMIT DROP",
+                staging=self.staging(table),
+                columns=columns,
+            ),
+        ]
 
-    def _drop(self) -> None:
-        """Give the connection up, and with it whatever it had not committed."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
-
-    def _prepare(self, connection: _Connection) -> None:
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", [_PREPARE_LOCK])
-        # "IF NOT EXISTS" alone would ask for the right to create, which an operator may have taken away since.
-        offsets = statements.offset_table(self._table)
-        if not _exists(connection, offsets):
-            connection.execute(statements.create_offset_table(self._table))
-        if not _exists(connection, sql.Identifier(*self._table.path)):
-            connection.execute(statements.create_table(self._table))
-            connection.execute(sql.SQL("DELETE FROM {} WHERE sink = %s").format(offsets), [self._sink])
-
-    def _read_positions(self, connection: _Connection) -> Mapping[Partition, Position]:
-        offsets = statements.offset_table(self._table)
-        if not _exists(connection, offsets):
-            return {}
-        found = connection.execute(
-            sql.SQL("SELECT topic, partition, next_offset, records, refused FROM {} WHERE sink = %s").format(offsets),
-            [self._sink],
+    def stage(self, cursor: Cursor, table: Table, rows: pl.DataFrame) -> None:
+        """See `Dialect`."""
+        kinds = [column.field.kind for column in table.columns]
+        statement = fill(
+            "COPY {staging} ({columns}) FROM STDIN (FORMAT binary)",
+            staging=self.staging(table),
+            columns=self.names(table.column_names),
         )
-        return _positions(found.fetchall())
+        # Without bound values psycopg leaves percent signs as they are.
+        with cursor.copy(statement.replace("%%", "%")) as copy:
+            for part in to_copy_stream(rows.select(table.column_names), kinds):
+                copy.write(part)
 
-    def _count(self, connection: _Connection) -> int:
-        table = sql.Identifier(*self._table.path)
-        if not _exists(connection, table):
-            return 0
-        found = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(table)).fetchone()
-        return int(found[0]) if found else 0
+    def fresh_value(self, column: Column, found: Found) -> str:
+        """See `Dialect`: a text is cast where PostgreSQL would not do it by itself (uuid, date, an enum)."""
+        value = self.of("fresh", column.name)
+        held = found.by_name.get(column.name)
+        if held is None or column.field.kind not in {Kind.TEXT, Kind.JSON}:
+            return value
+        ours = "jsonb" if column.field.kind is Kind.JSON else "text"
+        # A cast to a character type would cut what is too long in silence.
+        return value if held.base == ours or held.base in _CHARACTERS else f"CAST({value} AS {held.base})"
 
-    def _write(self, connection: _Connection, rows: pl.DataFrame, moves: Sequence[Move]) -> None:
-        if is_stored(self._lock_positions(connection, moves), moves):
-            return
-        if rows.height:
-            connection.execute(statements.create_staging(self._table))
-            kinds = [column.field.kind for column in self._table.columns]
-            with connection.cursor() as cursor, cursor.copy(statements.copy_to_staging(self._table)) as copy:
-                for part in to_copy_stream(rows.select(self._table.column_names), kinds):
-                    copy.write(part)
-            connection.execute(statements.upsert(self._table))
-        self._put_positions(connection, moves)
-
-    def _lock_positions(self, connection: _Connection, moves: Sequence[Move]) -> Mapping[Partition, Position]:
-        offsets = statements.offset_table(self._table)
-        partitions = [[move.partition.topic for move in moves], [move.partition.number for move in moves]]
-        # A row must be there to be locked.
-        connection.execute(
-            sql.SQL(
-                "INSERT INTO {} SELECT %s, topic, partition, 0, 0, 0 FROM unnest(%s::text[], %s::integer[]) "
-                "AS moved (topic, partition) ON CONFLICT DO NOTHING"
-            ).format(offsets),
-            [self._sink, *partitions],
-        )
-        found = connection.execute(
-            sql.SQL(
-                "SELECT topic, partition, next_offset, records, refused FROM {} WHERE sink = %s AND (topic, partition) "
-                "IN (SELECT * FROM unnest(%s::text[], %s::integer[])) ORDER BY topic, partition FOR UPDATE"
-            ).format(offsets),
-            [self._sink, *partitions],
-        )
-        return _positions(found.fetchall())
-
-    def _put_positions(self, connection: _Connection, moves: Sequence[Move]) -> None:
-        connection.execute(
-            sql.SQL(
-                "UPDATE {} AS held SET next_offset = moved.next_offset, records = moved.records, "
-                "refused = moved.refused FROM unnest(%s::text[], %s::integer[], %s::bigint[], %s::bigint[], "
-                "%s::bigint[]) AS moved (topic, partition, next_offset, records, refused) "
-                "WHERE held.sink = %s AND held.topic = moved.topic AND held.partition = moved.partition"
-            ).format(statements.offset_table(self._table)),
-            [
-                [move.partition.topic for move in moves],
-                [move.partition.number for move in moves],
-                [move.after.next_offset for move in moves],
-                [move.after.records for move in moves],
-                [move.after.refused for move in moves],
-                self._sink,
-            ],
-        )
-
-    def _translate(self, error: psycopg.Error) -> TargetUnavailable | TargetRefused:
-        words = (error.diag.message_primary or str(error)).strip().rstrip(".")
-        state = error.sqlstate
-        connection_lost = state is None and isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
-        passing = state is not None and (state[:2] in {*_PASSING_CLASSES, _RACE_CLASS} or state in _PASSING_CODES)
-        if connection_lost or passing:
-            return TargetUnavailable(
-                f"Basis data di {self._where} tidak dapat dipakai sekarang ({words}); periksa alamat dan jaringan.",
-                f"The database at {self._where} cannot be used now ({words}); check address and network.",
+    def upsert(self, table: Table, found: Found) -> Sequence[str]:
+        """See `Dialect`."""
+        return [
+            fill(
+                "INSERT INTO {table} AS held ({columns}) SELECT {values} FROM {staging} AS fresh "
+                "ON CONFLICT ({key}) DO UPDATE SET {assignments} WHERE {newer}",
+                table=self.path(*table.path),
+                columns=self.names(table.column_names),
+                values=", ".join(self.fresh_value(column, found) for column in table.columns),
+                staging=self.staging(table),
+                key=self.names(table.key),
+                assignments=self.assignments(table, found, lambda column: self.of("excluded", column.name)),
+                newer=self.newer(table, "excluded"),
             )
-        return TargetRefused(
-            words,
-            f"Basis data di {self._where} menolak tabel '{self._table}': {words}.",
-            f"The database at {self._where} refused table '{self._table}': {words}.",
-        )
+        ]
+
+    def begin(self, cursor: Cursor) -> None:
+        """See `Dialect`."""
+        cursor.execute(_SET_LOCAL)
+
+    def lock_ddl(self, cursor: Cursor) -> None:
+        """See `Dialect`."""
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_PREPARE_LOCK])
+
+    def found(self, cursor: Cursor, path: Sequence[str]) -> Found:
+        """See `Dialect`."""
+        name = sql.Identifier(*path).as_string()
+        columns = cursor.execute(
+            "SELECT attname, format_type(atttypid, atttypmod), format_type(atttypid, NULL), attnotnull, "
+            "atthasdef OR attidentity <> '' FROM pg_attribute "
+            "WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+            [name],
+        ).fetchall()
+        unique = cursor.execute(
+            "SELECT array_agg(attname::text) FROM pg_index JOIN pg_attribute ON attrelid = indrelid "
+            "AND attnum = ANY (indkey) WHERE indrelid = to_regclass(%s) AND indisunique AND indisvalid "
+            "AND indpred IS NULL AND indexprs IS NULL GROUP BY indexrelid",
+            [name],
+        ).fetchall()
+        return Found([Held(*row) for row in columns], [frozenset(row[0]) for row in unique])
+
+    def judge(self, error: BaseException) -> Trouble:
+        """See `Dialect`."""
+        state = getattr(error, "sqlstate", None)
+        if state is None:
+            lost = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+            return Trouble.AWAY if lost else Trouble.TABLE
+        if state[:2] == _RACE_CLASS or state == _RACE_CODE:
+            return Trouble.RACE
+        if state[:2] in _PASSING_CLASSES or state in _PASSING_CODES:
+            return Trouble.AWAY
+        return Trouble.ROW if state[:2] in _ROW_CLASSES else Trouble.TABLE
+
+    def words(self, error: BaseException) -> str:
+        """See `Dialect`."""
+        diag = getattr(error, "diag", None)
+        return str((diag and diag.message_primary) or error).strip().rstrip(".")
 
 
 def _where(url: str) -> str:
@@ -241,12 +200,3 @@ def _where(url: str) -> str:
             "The database address (database.url) cannot be read; its form is postgresql://user:password@host/database.",
         ) from None
     return f"{parts.get('host') or 'localhost'}:{parts.get('port') or 5432}/{parts.get('dbname') or ''}"
-
-
-def _exists(connection: _Connection, table: sql.Identifier) -> bool:
-    found = connection.execute("SELECT to_regclass(%s)", [table.as_string(connection)]).fetchone()
-    return found is not None and found[0] is not None
-
-
-def _positions(found: Sequence[tuple[str, int, int, int, int]]) -> dict[Partition, Position]:
-    return {Partition(topic, number): Position(*rest) for topic, number, *rest in found}
