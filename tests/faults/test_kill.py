@@ -21,7 +21,7 @@ pytestmark = [
 ]
 
 #: Distinct accepted events of the extract; the referee is asked in each test as well.
-ALL = 21_124
+ALL = 21_345
 
 
 @pytest.fixture
