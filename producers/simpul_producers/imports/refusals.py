@@ -1,6 +1,6 @@
 """What was wrong with a row, in words that its owner can act on; and the report of all of it.
 
-The codes of the import stand in `refusal_texts`; all other codes are those of the contract's rules.
+The codes of the import stand in `simpul_schemas.import_texts`; all other codes are those of the contract's rules.
 """
 
 import csv
@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
 
 from simpul_producers.errors import ReportNotWritable
-from simpul_producers.imports.refusal_texts import TEXTS
+from simpul_schemas.import_texts import TEXTS
 from simpul_schemas.lifecycles import Lifecycle
 from simpul_schemas.rules import Rule, Text
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from simpul_schemas import import_texts
 from simpul_schemas.findings import ADVICE
 from simpul_schemas.rules import Text
 from simpul_schemas.wire import MALFORMED
@@ -91,6 +92,30 @@ _EVENT: Mapping[str, Code] = MappingProxyType(
             Text("Isian ini tidak ada dalam kontrak.", "The contract has no such field."),
             Text("Periksa ejaan nama isian di katalog ini.", "Check the field's spelling in this catalogue."),
         ),
+        "event.not_object": Code(
+            Text("Peristiwa harus berupa objek JSON.", "An event must be a JSON object."),
+            Text("Kirim satu objek, atau daftar objek.", "Send an object, or a list of objects."),
+        ),
+        "event.type_unknown": Code(
+            Text("Jenis peristiwa ini tidak ada.", "There is no such event type."),
+            Text("Pakai salah satu jenis di katalog ini.", "Use one of the types of this catalogue."),
+        ),
+        "event.field_reserved": Code(
+            Text("Isian ini diisi oleh bus, bukan oleh pengirim.", "The bus fills in this field, not the sender."),
+            Text("Hapus isian itu.", "Leave the field out."),
+        ),
+        "event.conflict": Code(
+            Text("Id peristiwa ini sudah dipakai dengan isi lain.", "This event id was used with another content."),
+            Text("Pakai id baru untuk isi baru.", "Use a new id for a new content."),
+        ),
+        "event.not_found": Code(
+            Text("Peristiwa dengan id ini tidak dikenal.", "There is no event with this id."),
+            Text("Periksa id-nya, dan kunci yang dipakai.", "Check the id, and the key that is used."),
+        ),
+        "region.otherwise": Code(
+            Text("Wilayah ditemukan dengan cara cadangan.", "The region was found by the second way of the mapping."),
+            Text("Periksa nama wilayah di sumbernya.", "Check the region's name at the source."),
+        ),
         "event.field_invalid": Code(
             Text("Isian tidak sesuai jenisnya.", "The field is not of its type."),
             Text("Lihat jenis isian itu di katalog ini.", "See the field's type in this catalogue."),
@@ -115,41 +140,7 @@ _SUBJECT: Mapping[str, Code] = MappingProxyType(
     }
 )
 #: Codes of a row of a file, before it is an event.
-_IMPORT: Mapping[str, Code] = MappingProxyType(
-    {
-        "import.row_malformed": Code(
-            Text("Baris tidak dapat dibagi menjadi sel.", "The row cannot be cut into cells."),
-            Text("Periksa pemisah, tanda kutip, dan penyandian.", "Check delimiter, quotes and encoding."),
-        ),
-        "import.part_missing": Code(
-            Text("Isi sel tidak berbentuk seperti yang diharapkan.", "The cell does not have the expected shape."),
-            Text("Periksa kode di awal sel.", "Check the code in the cell."),
-        ),
-        "import.time_unreadable": Code(
-            Text("Waktu tidak terbaca.", "The time cannot be read."),
-            Text("Tulis waktu seperti pada pemetaan.", "Write the time as the mapping says."),
-        ),
-        "import.not_a_number": Code(
-            Text("Bukan bilangan.", "It is not a number."),
-            Text(
-                "Tulis angka saja, tanpa titik atau koma; kosongkan bila tidak diketahui.",
-                "Give digits only, without points or commas; leave empty if unknown.",
-            ),
-        ),
-        "import.number_too_large": Code(
-            Text("Bilangan terlalu besar.", "The number is too large."),
-            Text("Periksa jumlah digitnya.", "Check the number of its digits."),
-        ),
-        "import.not_a_choice": Code(
-            Text("Bukan salah satu pilihan.", "It is not one of the choices."),
-            Text("Pakai kata yang ada di kontrak.", "Use a word of the contract."),
-        ),
-        "import.value_missing": Code(
-            Text("Sel wajib ini kosong.", "This cell must not be empty."),
-            Text("Isi sel ini.", "Fill in the cell."),
-        ),
-    }
-)
+_IMPORT: Mapping[str, Code] = MappingProxyType({code: Code(*texts) for code, texts in import_texts.TEXTS.items()})
 #: Codes of an accepted record that a ministry's database refuses.
 _SINK: Mapping[str, Code] = MappingProxyType(
     {

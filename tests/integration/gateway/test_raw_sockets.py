@@ -86,7 +86,11 @@ def test_a_head_that_comes_byte_by_byte_has_no_more_time_than_any_other(live: An
 def test_a_second_head_on_the_same_connection_has_no_more_time_than_the_first(live: Any) -> None:
     with live.connect() as connection:
         connection.sendall(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n")
-        assert connection.recv(65536).endswith(b"}")
+        answer = b""
+        while not answer.endswith(b"}"):  # head and body may come apart
+            more = connection.recv(65536)
+            assert more, answer
+            answer += more
         connection.sendall(b"GET /livez HTTP/1.1\r\n")
         assert code_of(connection.recv(65536)) == "http.head_too_slow"
 
