@@ -22,7 +22,7 @@ from simpul_producers.outbox import Outbox
 from simpul_schemas.contract import event_type
 
 #: Each transaction is flushed to the disk, which takes as long as a hundred rows.
-_BATCH_ROWS = 2500
+_BATCH_ROWS = 5000
 
 #: Called after every transaction with the rows read of this file, and the share of it that was read (0 to 1).
 Progress = Callable[[int, float], None]
