@@ -1,9 +1,10 @@
-"""The samples under `samples/`, run as they stand by PHP and curl against a live gateway."""
+"""The samples under `samples/`, run as they stand against a live gateway."""
 
 import json
 import os
 import shutil
 import subprocess
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -164,3 +165,34 @@ def test_the_curl_sample_sends_an_event_and_shows_what_became_of_it(live: Any, t
     assert done.returncode == 0, done.stderr
     first, second = (json.loads(line) for line in done.stdout.splitlines())
     assert (first["accepted"], second["status"]) == (1, "pending")
+
+
+@pytest.mark.parametrize(("program", "file"), [("node", "node/kirim.mjs"), ("java", "java/Kirim.java")])
+def test_node_and_java_send_a_file_and_sending_it_again_doubles_nothing(
+    live: Any, make_events: Callable[..., Any], tmp_path: Path, program: str, file: str
+) -> None:
+    # A source file is compiled as it is run, which a bare JRE cannot.
+    need("javac" if program == "java" else program)
+    events = [event | {"event_id": str(uuid.uuid4())} for event in make_events(30, f"php:{program}")]
+    bad = make_events(1, "x")[0] | {"event_id": str(uuid.uuid4()), "severity": "SALAH"}
+    (tmp_path / "kunci.txt").write_text(live.key + "\n")
+    (tmp_path / "baik.json").write_text(json.dumps(events))
+    (tmp_path / "campur.json").write_text(json.dumps([*events[:3], bad]))
+
+    def run(name: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [program, str(ROOT / "samples" / file), live.url, "incident", str(tmp_path / name)],
+            env={**os.environ, "SIMPUL_KEY_FILE": str(tmp_path / "kunci.txt")},
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_SECONDS,
+            check=False,
+        )
+
+    for _ in range(2):
+        done = run("baik.json")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert subjects(live, program) == [f"php:{program}:{number}" for number in range(30)]
+    refused = run("campur.json")
+    assert refused.returncode == 1
+    assert bad["event_id"] in refused.stdout
