@@ -84,19 +84,20 @@ class Publisher:
     def publish_many(self, drafts: Sequence[Draft]) -> list[Published]:
         """Take events in one transaction, all or none; raises like `publish` for the first that is refused."""
         now = self._clock()
-        self._check_all(drafts, now)
+        last = {subject: self._outbox.latest(subject) for subject in {draft.subject for draft in drafts}}
+        self._check_all(drafts, last, now)
         rows: list[OutboxRow] = []
         answers: list[Published] = []
-        last: dict[str, OutboxRow | None] = {}
         for draft, revision in zip(drafts, self._revisions(drafts, now), strict=True):
             kind = event_type(draft.event_type)
             record = self._record(kind, draft, revision, now)
             warnings = _pass_rules(kind, record, now)
             row = to_row(kind, record)
-            before = last.get(draft.subject) or self._outbox.latest(draft.subject)
+            before = last[draft.subject]
             back = taken_back(before, row) if before is not None else None
             rows += [row] if back is None else [back, row]
-            last[draft.subject] = row
+            if before is None or row.revision > before.revision:
+                last[draft.subject] = row
             answers.append(Published(record["event_id"], revision, warnings))
         self._outbox.add(rows, now)
         if self._sending is not None:
@@ -123,13 +124,13 @@ class Publisher:
             self._sending.wait_for(lambda: not self._outbox.counts().pending, seconds)
         return not self._outbox.counts().pending
 
-    def _check_all(self, drafts: Sequence[Draft], now: int) -> None:
+    def _check_all(self, drafts: Sequence[Draft], latest: Mapping[str, OutboxRow | None], now: int) -> None:
         """Refuse before revisions are reserved, so that what is refused leaves no trace."""
         before: dict[str, dict[str, Any] | None] = {}
         for draft in drafts:
             kind = event_type(draft.event_type)
             if draft.subject not in before:
-                before[draft.subject] = self._latest(kind, draft.subject)
+                before[draft.subject] = _said(kind, latest[draft.subject])
             last = before[draft.subject]
             # A revision that is made by us will be above the last one, whatever the clock says.
             above = max(now, last["revision"] + 1 if last else 0)
@@ -138,13 +139,6 @@ class Publisher:
             if last is None or record["revision"] > last["revision"]:
                 _pass_lifecycles(kind, last, record)
                 before[draft.subject] = record
-
-    def _latest(self, kind: EventType, subject: str) -> dict[str, Any] | None:
-        """Return what this outbox said last of a subject, if it was an event of the same type."""
-        row = self._outbox.latest(subject)
-        if row is None or row.event_type != kind.name:
-            return None
-        return decode(json.loads(row.schema), row.body)
 
     def _revisions(self, drafts: Sequence[Draft], now: int) -> list[int]:
         without = [draft.subject for draft in drafts if draft.revision is None]
@@ -171,6 +165,13 @@ class Publisher:
             "reason": draft.reason,
         }
         return door.to_record(kind, values)
+
+
+def _said(kind: EventType, row: OutboxRow | None) -> dict[str, Any] | None:
+    """Return what the outbox said last of a subject, if it was an event of the same type."""
+    if row is None or row.event_type != kind.name:
+        return None
+    return decode(json.loads(row.schema), row.body)
 
 
 def _pass_lifecycles(kind: EventType, before: dict[str, Any] | None, after: dict[str, Any]) -> None:
