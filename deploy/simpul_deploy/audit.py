@@ -18,10 +18,10 @@ from simpul_processors.receipt_audit import check_receipts
 from simpul_processors.store import Space
 from simpul_processors.store_audit import COMPARED, Snapshot, differences, gaps, rebuild
 from simpul_processors.view import View
+from simpul_processors.whole_topics import filled_topics, read_topics
 from simpul_producers.outbox import State
 from simpul_producers.sqlite_outbox import SqliteOutbox
 from simpul_schemas.connection import Connection
-from simpul_schemas.kafka_log import AssignedReader
 from simpul_schemas.log import Block
 from simpul_schemas.receipts import Receipt, Verify, read_receipt
 from simpul_schemas.topics import province_of_topic, receipt_topic, view_topic
@@ -120,27 +120,10 @@ class Auditor:
 
     def _with_records(self, view: View) -> frozenset[str]:
         """Return the topics of a view that hold anything, as most provinces are silent in a young bus."""
-
-        async def look() -> frozenset[str]:
-            reader = AssignedReader(self._connection.bootstrap_servers, input_topics(view.spec), lambda _: 0)
-            await reader.start()
-            try:
-                return frozenset(partition.topic for partition, end in (await reader.end_offsets()).items() if end)
-            finally:
-                await reader.stop()
-
-        return asyncio.run(look())
+        return asyncio.run(filled_topics(self._connection, input_topics(view.spec)))
 
     def _read(self, topics: Sequence[str]) -> list[Block]:
-        async def read() -> list[Block]:
-            reader = AssignedReader(self._connection.bootstrap_servers, topics, lambda _: 0)
-            await reader.start()
-            try:
-                return await audit.read_all(reader)
-            finally:
-                await reader.stop()
-
-        return asyncio.run(read())
+        return asyncio.run(read_topics(self._connection, topics))
 
 
 def _difference(check: audit.Check) -> tuple[str, ...]:

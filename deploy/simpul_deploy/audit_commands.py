@@ -19,17 +19,15 @@ from simpul_processors.as_of import KnownBy
 from simpul_processors.partial_stage import input_topics
 from simpul_processors.view import View
 from simpul_processors.views import VIEWS
+from simpul_processors.whole_topics import read_topics
 from simpul_schemas.connection import Connection, connect_from_settings
 from simpul_schemas.errors import SettingsError
 from simpul_schemas.events.envelope import from_micros
 from simpul_schemas.figures import ViewSpec, view_spec
-from simpul_schemas.kafka_log import AssignedReader
-from simpul_schemas.log import Block
 from simpul_schemas.receipts import Verify
 from simpul_schemas.signing import load_key_ring
 from simpul_schemas.topics import view_topic
 
-_READ_RECORDS = 50_000
 #: Figures that are shown on a terminal; `--json` has all.
 _SHOWN = 40
 
@@ -121,24 +119,15 @@ def _moment(text: str) -> int:
 
 def _published(connection: Connection, view: View) -> pl.DataFrame:
     """Return the newest published figures, with their coverage."""
-    blocks = asyncio.run(_read(connection, [view_topic(view.spec.name)]))
+    blocks = asyncio.run(read_topics(connection, [view_topic(view.spec.name)]))
     return log_audit.newest_with_coverage(view.spec, connection.registry, blocks)
 
 
 def _known(connection: Connection, view: View, moment: int) -> pl.DataFrame:
     known = KnownBy(view, connection.registry, moment)
     for topic in input_topics(view.spec):
-        known.take(asyncio.run(_read(connection, [topic])))
+        known.take(asyncio.run(read_topics(connection, [topic])))
     return known.figures()
-
-
-async def _read(connection: Connection, topics: list[str]) -> list[Block]:
-    reader = AssignedReader(connection.bootstrap_servers, topics, lambda _: 0)
-    await reader.start()
-    try:
-        return await log_audit.read_all(reader)
-    finally:
-        await reader.stop()
 
 
 def _keys(connection: Connection, keys: Path | None) -> Verify | None:

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from simpul_processors.audit import read_all
+from simpul_processors.whole_topics import read_topics
 from simpul_schemas.connection import Connection
 from simpul_schemas.intake import RecordIntake
-from simpul_schemas.kafka_log import AssignedReader
 from simpul_schemas.log import Block
 
 
@@ -14,12 +13,7 @@ async def topic_rows(connection: Connection, topic: str, schema: str, key: bytes
 
     With a key only those that bear it, which are the only ones then to be decoded.
     """
-    reader = AssignedReader(connection.bootstrap_servers, [topic], lambda _: 0)
-    await reader.start()
-    try:
-        blocks = await read_all(reader)
-    finally:
-        await reader.stop()
+    blocks = await read_topics(connection, [topic])
     if key is not None:
         blocks = [found for block in blocks if (found := _with_key(block, key)) is not None]
     if not blocks:

@@ -17,11 +17,11 @@ from simpul_processors.audit import Check, Survey
 from simpul_processors.lmdb_store import peek_positions
 from simpul_processors.partial_stage import input_topics
 from simpul_processors.views import VIEWS
+from simpul_processors.whole_topics import read_topics
 from simpul_producers.outbox import State
 from simpul_producers.sqlite_outbox import SqliteOutbox
-from simpul_schemas.connection import Connection, client_options
+from simpul_schemas.connection import Connection
 from simpul_schemas.figures import ViewSpec
-from simpul_schemas.kafka_log import AssignedReader
 from simpul_schemas.log import Block
 from simpul_schemas.regions import NATION, Level
 from simpul_schemas.topics import view_topic
@@ -135,17 +135,7 @@ def tie_out(connection: Connection, imported: Imported) -> TieOut:
 
 
 def _read(connection: Connection, topics: Sequence[str]) -> list[Block]:
-    async def read() -> list[Block]:
-        reader = AssignedReader(
-            connection.bootstrap_servers, topics, lambda _: 0, **client_options(connection.settings.kafka)
-        )
-        await reader.start()
-        try:
-            return await audit.read_all(reader)
-        finally:
-            await reader.stop()
-
-    return asyncio.run(read())
+    return asyncio.run(read_topics(connection, topics))
 
 
 def _sent(data_dir: Path) -> pl.DataFrame:
