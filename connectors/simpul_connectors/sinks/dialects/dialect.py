@@ -5,7 +5,7 @@ to golden text where the database itself cannot run.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Any, ClassVar
 
@@ -263,3 +263,11 @@ def with_doubled(quote: str, name: str, end: str = "") -> str:
     """Quote a name, its quotes doubled; no database takes a NUL in one."""
     end = end or quote
     return f"{quote}{name.replace(end, end * 2)}{end}"
+
+
+def unique_sets(rows: Iterable[Sequence[Any]]) -> list[frozenset[str]]:
+    """Gather the columns of each unique index from rows of (index, column)."""
+    found: dict[Any, set[str]] = {}
+    for index, column in rows:
+        found.setdefault(index, set()).add(column)
+    return [frozenset(names) for names in found.values()]

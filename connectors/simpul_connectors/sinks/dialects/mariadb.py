@@ -11,7 +11,15 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import polars as pl
 import pymysql
 
-from simpul_connectors.sinks.dialects.dialect import Connection, Cursor, Dialect, Trouble, fill, with_doubled
+from simpul_connectors.sinks.dialects.dialect import (
+    Connection,
+    Cursor,
+    Dialect,
+    Trouble,
+    fill,
+    unique_sets,
+    with_doubled,
+)
 from simpul_connectors.sinks.dialects.mariadb_literals import to_literals
 from simpul_connectors.sinks.dialects.sql_target import SqlTarget
 from simpul_connectors.sinks.plan import Found, Held
@@ -199,10 +207,7 @@ class Mariadb(Dialect):
             "WHERE table_schema = coalesce(%s, database()) AND table_name = %s AND non_unique = 0 AND sub_part IS NULL",
             where,
         )
-        unique: dict[str, set[str]] = {}
-        for index, column in cursor.fetchall():
-            unique.setdefault(index, set()).add(column)
-        return Found(columns, [frozenset(names) for names in unique.values()])
+        return Found(columns, unique_sets(cursor.fetchall()))
 
     def judge(self, error: BaseException) -> Trouble:
         """See `Dialect`."""

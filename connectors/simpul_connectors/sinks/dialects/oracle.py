@@ -9,7 +9,15 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
-from simpul_connectors.sinks.dialects.dialect import Connection, Cursor, Dialect, Trouble, fill, with_doubled
+from simpul_connectors.sinks.dialects.dialect import (
+    Connection,
+    Cursor,
+    Dialect,
+    Trouble,
+    fill,
+    unique_sets,
+    with_doubled,
+)
 from simpul_connectors.sinks.dialects.sql_target import SqlTarget
 from simpul_connectors.sinks.plan import Found, Held
 from simpul_connectors.sinks.table import Kind, Table
@@ -135,10 +143,7 @@ class Oracle(Dialect):
             "coalesce(:1, sys_context('USERENV', 'CURRENT_SCHEMA')) AND i.table_name = :2",
             where,
         )
-        unique: dict[str, set[str]] = {}
-        for index, column in cursor.fetchall():
-            unique.setdefault(index, set()).add(column)
-        return Found(columns, [frozenset(names) for names in unique.values()])
+        return Found(columns, unique_sets(cursor.fetchall()))
 
     def judge(self, error: BaseException) -> Trouble:
         """See `Dialect`."""

@@ -14,6 +14,7 @@ from simpul_connectors.sinks.dialects.dialect import (
     Dialect,
     Trouble,
     fill,
+    unique_sets,
     with_doubled,
 )
 from simpul_connectors.sinks.dialects.sql_target import SqlTarget
@@ -156,10 +157,7 @@ class Sqlite(Dialect):
             "UNION ALL SELECT '', name FROM pragma_table_info(?, ?) WHERE pk > 0",
             [name, schema, schema, name, schema],
         )
-        unique: dict[str, set[str]] = {}
-        for index, column in cursor.fetchall():
-            unique.setdefault(index, set()).add(column)
-        return Found(columns, [frozenset(names) for names in unique.values()])
+        return Found(columns, unique_sets(cursor.fetchall()))
 
     def judge(self, error: BaseException) -> Trouble:
         """See `Dialect`."""

@@ -7,7 +7,15 @@ other databases and to a driver that fails at every call.
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
-from simpul_connectors.sinks.dialects.dialect import Connection, Cursor, Dialect, Trouble, fill, with_doubled
+from simpul_connectors.sinks.dialects.dialect import (
+    Connection,
+    Cursor,
+    Dialect,
+    Trouble,
+    fill,
+    unique_sets,
+    with_doubled,
+)
 from simpul_connectors.sinks.dialects.sql_target import SqlTarget
 from simpul_connectors.sinks.plan import Found, Held
 from simpul_connectors.sinks.table import Kind, Table
@@ -135,10 +143,7 @@ class Sqlserver(Dialect):
             "WHERE i.object_id = OBJECT_ID(%s) AND i.is_unique = 1 AND i.has_filter = 0 AND k.is_included_column = 0",
             (name,),
         )
-        unique: dict[int, set[str]] = {}
-        for index, column in cursor.fetchall():
-            unique.setdefault(index, set()).add(column)
-        return Found(columns, [frozenset(names) for names in unique.values()])
+        return Found(columns, unique_sets(cursor.fetchall()))
 
     def judge(self, error: BaseException) -> Trouble:
         """See `Dialect`; the number stands in the error or is the first of its arguments."""
