@@ -28,11 +28,10 @@ CONFLICT = "subject.conflict"
 Indexes = npt.NDArray[np.intp]
 
 
-def leaves_of(blocks: Sequence[Block], rows: pl.Series) -> list[bytes]:
-    """Return the Merkle leaf of every accepted record; `rows` number them through all blocks."""
-    values = [value for block in blocks for value in block.values]
-    accepted = values if len(rows) == len(values) else [values[row] for row in rows.to_list()]
-    return leaf_hashes(accepted)  # type: ignore[arg-type]  # an accepted record has a value
+def leaves_of(taken: Intake) -> list[bytes]:
+    """Return the Merkle leaf of every accepted record."""
+    rows = taken.frame[ROW]
+    return leaf_hashes(taken.values if len(rows) == len(taken.values) else taken.values.take(rows.to_numpy()))  # type: ignore[arg-type]  # an accepted record has a value
 
 
 def content_of(leaves: Sequence[bytes]) -> pl.Series:

@@ -9,7 +9,6 @@ from simpul_processors.fold import CONTENT, GROUP, ID, KEY, REVISION, Fold, as_i
 from simpul_processors.stages import Due, Publisher, advance
 from simpul_processors.store import Snapshot, Transaction
 from simpul_processors.view import View
-from simpul_schemas.columns import ROW
 from simpul_schemas.contract import event_type
 from simpul_schemas.figures import ViewSpec
 from simpul_schemas.intake import BLOCK, EventIntake
@@ -49,7 +48,7 @@ class PartialStage:
     def apply(self, transaction: Transaction, blocks: Sequence[Block]) -> list[Outgoing]:
         """See `Stage`."""
         taken = self._intake.take(blocks)
-        leaves = leaves_of(blocks, taken.frame[ROW])
+        leaves = leaves_of(taken)
         lanes = pl.Series("lane", [_lane(block.partition) for block in blocks], pl.String).gather(taken.frame[BLOCK])
         batch = self._view.contributions(taken.frame).select(
             pl.concat_str(lanes, pl.lit("/"), "subject").alias(KEY),

@@ -1,7 +1,9 @@
 """Avro and the rules for a column of records at once: what the fold and the sinks run on.
 
-pyruhvro decodes a block to Arrow 20 times faster than rows are; polars judges it. A block that fails is halved down to
-a few records, and `simpul_schemas.rows` is their referee: a record is refused only there, and under its code.
+Three readers, the quickest first. `flat_records` steps through a block with numpy and takes what is beyond doubt.
+What has lists, or is doubtful, goes through pyruhvro, which decodes to Arrow 20 times faster than rows are; a block that
+fails there is halved down to a few records, and `simpul_schemas.rows` is their referee: a record is refused only there,
+and under its code.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -18,7 +20,9 @@ from simpul_schemas.avro_types import plain_schema, read_schema
 from simpul_schemas.column_limits import compile_limits
 from simpul_schemas.column_rules import ColumnRules, judge
 from simpul_schemas.errors import MalformedRecord
+from simpul_schemas.flat_records import FlatDecoder
 from simpul_schemas.rows import MAX_BODY_BYTES, RowDecoder
+from simpul_schemas.slices import Slices
 
 __all__ = ["ROW", "BlockDecoder", "ColumnRules", "Decoded", "conform", "judge"]
 
@@ -54,27 +58,50 @@ class BlockDecoder:
         self._beyond_limits = compile_limits(self.root)
         self._arrow = pyruhvro.deserialize_array([], self._plain).schema.append(pa.field(ROW, pa.int64()))
         self._wanted = [name for name in self._arrow.names if columns is None or name in columns or name == ROW]
+        self._nothing = self._frame([])
+        self._flat = FlatDecoder(self.root, pl.Schema(self._nothing.drop(ROW).schema))
 
-    def decode(self, bodies: Sequence[bytes]) -> Decoded:
-        """Decode every body that is a record of the schema; whole numbers and times come as 64 bits.
+    def decode(self, bodies: Sequence[bytes] | Slices) -> Decoded:
+        """Decode every body that is a record of the schema, in their order; whole numbers and times come as 64 bits.
 
         Time: linear, wherever and however many the bad records are. Memory: up to 22 bytes for each byte of the bodies,
         where their lists are full of empty items, so a block must be bounded by who reads it; `kafka_log.READ_BYTES`
-        does so.
+        does so. None of `bodies` is None, and slices are packed.
         """
-        bodies = list(bodies)
+        packed = bodies if isinstance(bodies, Slices) else Slices.packed([Slices.of(bodies)])
+        if not len(packed):
+            return Decoded(self._nothing, {})
+        sure = packed.sizes <= MAX_BODY_BYTES
+        frames: list[pl.DataFrame] = []
+        if self._flat.reads and sure.all():
+            frame, sure = self._flat.decode(packed)
+            frames.append(frame.with_columns(pl.Series(ROW, np.flatnonzero(sure), pl.Int64)))
+            if sure.all():
+                return Decoded(frames[0], {})
+        else:
+            sure = np.zeros(len(packed), np.bool_)
+        rows = np.flatnonzero(~sure)
+        frame, malformed = self._doubtful(list(packed.take(rows)))  # type: ignore[arg-type]  # none of them is None
+        frames.append(frame.with_columns(pl.Series(ROW, rows, pl.Int64).gather(frame[ROW])))
+        return Decoded(pl.concat(frames).sort(ROW), {int(rows[at]): code for at, code in malformed.items()})
+
+    def _doubtful(self, bodies: list[bytes]) -> tuple[pl.DataFrame, dict[int, str]]:
+        """Decode what the quickest reader did not."""
         good: list[pa.RecordBatch] = []
         doubtful: list[int] = []
-        if max(map(len, bodies), default=0) <= MAX_BODY_BYTES:
+        if max(map(len, bodies)) <= MAX_BODY_BYTES:
             self._decode(bodies, 0, good, doubtful)
         else:
             doubtful.extend(range(len(bodies)))
         malformed: dict[int, str] = {}
         if doubtful:
             good.extend(self._referee(bodies, doubtful, malformed))
-        frame = pl.from_arrow(pa.Table.from_batches(good, schema=self._arrow).select(self._wanted))
+        return self._frame(good), malformed
+
+    def _frame(self, batches: Sequence[pa.RecordBatch]) -> pl.DataFrame:
+        frame = pl.from_arrow(pa.Table.from_batches(batches, schema=self._arrow).select(self._wanted))
         assert isinstance(frame, pl.DataFrame)  # noqa: S101  # a table never becomes a series
-        return Decoded(frame, malformed)
+        return frame
 
     def _decode(self, bodies: list[bytes], start: int, good: list[pa.RecordBatch], doubtful: list[int]) -> None:
         """Put what is beyond doubt into `good`, and the positions of the rest into `doubtful`."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from simpul_schemas.avro_types import UncarriedSchema, resolves
@@ -17,13 +18,16 @@ from simpul_schemas.errors import MalformedRecord, RegistryRefused
 from simpul_schemas.log import Block, Partition
 from simpul_schemas.registry import NOT_FOUND_CODES, Registry
 from simpul_schemas.rules import NOW, PROVINCE
+from simpul_schemas.slices import Slices
 from simpul_schemas.topics import province_of_topic
-from simpul_schemas.wire import HEADER_SIZE, schema_id_of
+from simpul_schemas.wire import HEADER_SIZE, MAX_RECORD_BYTES, UnreadableBatch, schema_id_of
 
 #: Column: which of the blocks a row came from.
 BLOCK = "_block"
 #: Column: the offset a row came from.
 OFFSET = "_offset"
+
+Indexes = npt.NDArray[np.intp]
 _NO_IDS: Mapping[int, str] = MappingProxyType({})
 
 
@@ -50,11 +54,12 @@ class Intake:
 
     `frame` has the columns of the current schema (or those that were asked for), `BLOCK`, `OFFSET` and `columns.ROW`
     (the record's number, counted through all blocks), and a row for every record that was taken, in the order of the
-    log; `refused` has all the others.
+    log; `refused` has all the others. `values` are the values of all records.
     """
 
     frame: pl.DataFrame
     refused: Sequence[Refused]
+    values: Slices
 
 
 class RecordIntake:
@@ -73,22 +78,23 @@ class RecordIntake:
 
     def take(self, blocks: Sequence[Block]) -> Intake:
         """Decode every record that can be; a registry that does not answer raises, so that nothing is skipped."""
-        values = [value for block in blocks for value in block.values]
-        by_schema, codes = _group(values)
+        values = Slices.packed([Slices.of(block.values) for block in blocks])
+        by_schema, codes = _group(values, blocks)
         frames: list[pl.DataFrame] = []
         for schema_id, rows in by_schema.items():
             decoder = self._decoder(schema_id)
             if isinstance(decoder, str):
-                codes.update(dict.fromkeys(rows, decoder))
+                codes.update(dict.fromkeys(rows.tolist(), decoder))
                 continue
-            decoded = decoder.decode([values[row][HEADER_SIZE:] for row in rows])  # type: ignore[index]  # grouped rows have a value
-            codes.update({rows[position]: code for position, code in decoded.malformed.items()})
+            whole = len(rows) == len(values)
+            decoded = decoder.decode((values if whole else values.take(rows)).behind(HEADER_SIZE))
+            codes.update({int(rows[position]): code for position, code in decoded.malformed.items()})
             found = decoded.frame
-            if len(rows) != len(values):
+            if not whole:
                 found = found.with_columns(pl.Series(ROW, rows, pl.Int64).gather(found[ROW]))
             frames.append(conform(found, self._schema))
         frame = self._locate(pl.concat(frames) if frames else pl.DataFrame(schema=self._schema), blocks)
-        return Intake(frame, list(refusals(blocks, {row: (code,) for row, code in codes.items()})))
+        return Intake(frame, list(refusals(blocks, {row: (code,) for row, code in codes.items()})), values)
 
     def _decoder(self, schema_id: int) -> BlockDecoder | str:
         """Return the decoder of a schema id, or the code under which all its records are refused."""
@@ -118,7 +124,7 @@ class RecordIntake:
     def _locate(frame: pl.DataFrame, blocks: Sequence[Block]) -> pl.DataFrame:
         sizes = [len(block.values) for block in blocks]
         block_of = pl.Series(BLOCK, np.repeat(np.arange(len(blocks), dtype=np.uint32), sizes))
-        offset_of = pl.Series(OFFSET, np.concatenate([np.asarray(block.offsets, np.int64) for block in blocks]))
+        offset_of = pl.Series(OFFSET, np.concatenate([_longs(block.offsets) for block in blocks]))
         if not frame[ROW].is_sorted():
             frame = frame.sort(ROW)  # the order of the log, whatever the order of decoding was
         if len(frame) == len(offset_of):
@@ -126,27 +132,44 @@ class RecordIntake:
         return frame.with_columns(block_of.gather(frame[ROW]), offset_of.gather(frame[ROW]))
 
 
-def _group(values: Sequence[bytes | None]) -> tuple[Mapping[int, Sequence[int]], dict[int, str]]:
+def _group(values: Slices, blocks: Sequence[Block]) -> tuple[Mapping[int, Indexes], dict[int, str]]:
     """Sort rows by schema id; a row without a proper frame gets a code."""
-    if set(map(type, values)) == {bytes}:  # the rule, and quick to tell
-        heads = {value[:HEADER_SIZE] for value in values}  # type: ignore[index]  # all are bytes
-        longest = max(values, key=len)  # type: ignore[arg-type]  # all are bytes
-        if len(heads) == 1:
-            try:
-                return {schema_id_of(longest): range(len(values))}, {}
-            except MalformedRecord as error:
-                if error.code != "record.too_large":
-                    return {}, dict.fromkeys(range(len(values)), error.code)
-    rows: dict[int, list[int]] = {}
+    sizes = values.sizes
+    framed = (sizes >= HEADER_SIZE) & (sizes <= MAX_RECORD_BYTES)
+    at = np.where(framed, values.starts, 0)
+    heads = np.ndarray((len(values.data) - HEADER_SIZE + 1,), f"V{HEADER_SIZE}", values.data, strides=(1,))[at]
+    octets = heads.view(np.uint8).reshape(-1, HEADER_SIZE)
+    framed &= octets[:, 0] == 0
+    ids = octets[:, 1:].copy().view(">u4").ravel()
+    framed[_standing_for_batches(blocks)] = False
+    codes = {} if framed.all() else _codes_of_frames(blocks, np.flatnonzero(~framed))
+    if not codes and len(ids) and (ids == ids[0]).all():  # the rule
+        return {int(ids[0]): np.arange(len(ids))}, codes
+    return {int(one): np.flatnonzero(framed & (ids == one)) for one in np.unique(ids[framed])}, codes
+
+
+def _standing_for_batches(blocks: Sequence[Block]) -> list[int]:
+    """Find what stands for a whole batch: it is told by its class, which only an object has."""
+    found: list[int] = []
+    start = 0
+    for block in blocks:
+        if not isinstance(block.values, Slices):
+            found.extend(start + row for row, value in enumerate(block.values) if isinstance(value, UnreadableBatch))
+        start += len(block.values)
+    return found
+
+
+def _codes_of_frames(blocks: Sequence[Block], rows: Indexes) -> dict[int, str]:
+    """Say what is wrong with the frames of some records."""
+    ends = np.cumsum([len(block.values) for block in blocks])
     codes: dict[int, str] = {}
-    for row, value in enumerate(values):
+    for row, number in zip(rows.tolist(), np.searchsorted(ends, rows, "right").tolist(), strict=True):
+        values = blocks[number].values
         try:
-            schema_id = schema_id_of(value)
+            schema_id_of(values[row - int(ends[number])])  # counted from behind
         except MalformedRecord as error:
             codes[row] = error.code
-        else:
-            rows.setdefault(schema_id, []).append(row)
-    return rows, codes
+    return codes
 
 
 class EventIntake:
@@ -163,17 +186,25 @@ class EventIntake:
         decoded = self._records.take(blocks)
         frame = decoded.frame
         rows = frame[ROW]
-        appended = pl.Series(NOW, np.concatenate([np.asarray(block.timestamps, np.int64) for block in blocks]))
+        appended = pl.Series(NOW, np.concatenate([_longs(block.timestamps) for block in blocks]))
         provinces = pl.Series(PROVINCE, [province_of_topic(block.partition.topic) for block in blocks], pl.String)
         frame = frame.with_columns(appended.gather(rows), provinces.gather(frame[BLOCK]))
         refused = self._columns.refuses(frame)
         if not refused.any():
-            return Intake(frame, decoded.refused)
+            return Intake(frame, decoded.refused, decoded.values)
         rejected = frame.filter(refused)
         verdicts = self._columns.judge(rejected).to_list()
         why = {row: self._rules.codes(bits) for row, bits in zip(rejected[ROW].to_list(), verdicts, strict=True)}
         ids = dict(zip(rejected[ROW].to_list(), rejected["event_id"].to_list(), strict=True))
-        return Intake(frame.filter(~refused), [*decoded.refused, *refusals(blocks, why, ids)])
+        found = [*decoded.refused, *refusals(blocks, why, ids)]
+        return Intake(frame.filter(~refused), found, decoded.values)
+
+
+def _longs(numbers: Sequence[int]) -> npt.NDArray[np.int64]:
+    """Return whole numbers as an array; a range is not counted through."""
+    if isinstance(numbers, range):
+        return np.arange(numbers.start, numbers.stop, numbers.step, np.int64)
+    return np.asarray(numbers, np.int64)
 
 
 def refusals(

@@ -5,11 +5,13 @@ unpacked, and one answer of `read` by `READ_BYTES`, whatever number of records w
 """
 
 import asyncio
+from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain, groupby
 from operator import attrgetter
 
 import aiokafka
+import numpy as np
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import KafkaError
@@ -17,6 +19,7 @@ from aiokafka.errors import KafkaError
 from simpul_schemas.errors import BrokerUnavailable
 from simpul_schemas.fetched import Run, in_runs
 from simpul_schemas.log import Block, Outgoing, Partition, StartOffset
+from simpul_schemas.slices import Slices
 
 #: Bytes of keys and values in one answer of `read`; a single record may be larger. Decoding takes up to 22 bytes for
 #: each (lists full of empty items), which is less than 100 MiB, and 25,000 ordinary events fit in.
@@ -47,25 +50,17 @@ def cut(blocks: Sequence[Block], max_records: int, max_bytes: int) -> tuple[list
     """
     now: list[Block] = []
     for number, block in enumerate(blocks):
-        size = _size(block)
-        if len(block.values) <= max_records and size <= max_bytes:
-            max_records -= len(block.values)
-            max_bytes -= size
-            now.append(block)
-            continue
-        for row, (key, value) in enumerate(zip(block.keys, block.values, strict=True)):
-            max_records -= 1
-            max_bytes -= len(key or b"") + len(value or b"")
-            if (max_records < 0 or max_bytes < 0) and (now or row):
-                before = [_part(block, 0, row)] if row else []
-                return now + before, [_part(block, row, len(block.values)), *blocks[number + 1 :]]
+        sizes = Slices.of(block.values).sizes + Slices.of(block.keys).sizes
+        fits = min(int(np.searchsorted(np.cumsum(sizes), max_bytes, "right")), max_records)
+        if not fits and not now:
+            fits = 1
+        if fits < len(block.values):
+            before = [_part(block, 0, fits)] if fits else []
+            return now + before, [_part(block, fits, len(block.values)), *blocks[number + 1 :]]
+        max_records -= fits
+        max_bytes -= int(sizes.sum())
         now.append(block)
     return now, []
-
-
-def _size(block: Block) -> int:
-    parts = chain(block.values, block.keys)
-    return sum(map(len, filter(None, parts)))
 
 
 def _part(block: Block, start: int, end: int) -> Block:
@@ -83,11 +78,21 @@ def _joined(partition: Partition, runs: Sequence[Run]) -> Block:
     if len(runs) == 1:
         (run,) = runs
         return Block(partition, run.values, run.keys, run.offsets, run.timestamps)
-    values, keys, offsets, timestamps = (
-        [one for run in runs for one in getattr(run, name)] for name in ("values", "keys", "offsets", "timestamps")
+    first, last = runs[0].offsets[0], runs[-1].offsets[-1]
+    whole = last - first + 1 == sum(len(run.offsets) for run in runs)
+    return Block(
+        partition,
+        _strings([run.values for run in runs]),
+        _strings([run.keys for run in runs]),
+        range(first, last + 1) if whole else array("q", chain.from_iterable(run.offsets for run in runs)),
+        array("q", chain.from_iterable(run.timestamps for run in runs)),
     )
-    whole = offsets[-1] - offsets[0] + 1 == len(offsets)
-    return Block(partition, values, keys, range(offsets[0], offsets[-1] + 1) if whole else offsets, timestamps)
+
+
+def _strings(parts: Sequence[Sequence[bytes | None]]) -> Sequence[bytes | None]:
+    """Put strings together: as slices, unless one of them had to be an object."""
+    slices = [part for part in parts if isinstance(part, Slices)]
+    return Slices.packed(slices) if len(slices) == len(parts) else list(chain.from_iterable(parts))
 
 
 async def cluster_id(bootstrap_servers: str, **options: object) -> str:
@@ -167,7 +172,7 @@ class _Reader:
                 for partition, (run,) in fetched.items():
                     found.setdefault(_of(partition), []).append(run)
                     max_records -= len(run.values)
-                    size += sum(map(len, filter(None, run.values)))
+                    size += int(Slices.of(run.values).sizes.sum())
                 wait = 0
         except KafkaError as error:
             raise _unavailable(self._bootstrap_servers) from error

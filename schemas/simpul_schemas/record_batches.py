@@ -27,10 +27,14 @@ from simpul_schemas.wire import MAX_BATCH_BYTES
 
 #: Base offset, length of what follows, leader epoch, magic, checksum of what follows, attributes, last offset delta,
 #: first and last timestamp, producer id and epoch, base sequence, number of records.
-_HEADER = struct.Struct(">qiibIhiqqqhii")
+HEADER = struct.Struct(">qiibIhiqqqhii")
 _LENGTH = struct.Struct(">qi")
-_CRC_AT, _ATTRIBUTES_AT = 17, 21
-_MAGIC = 2
+_CRC_AT = 17
+#: Where the attributes are, from which on a batch is under its checksum.
+CHECKED_FROM = 21
+MAGIC = 2
+#: Attributes: the broker's time counts, and it is the newest; the broker wrote the batch for itself.
+IS_APPEND_TIME, IS_CONTROL = 0x08, 0x20
 _CODEC_MASK = 0x07
 _XERIAL = b"\x82SNAPPY\x00"
 _XERIAL_HEADER_BYTES = 16
@@ -50,11 +54,11 @@ def unpack_batches(data: bytes) -> bytes:
     Stops behind the batch that brings what was unpacked to `MAX_BATCH_BYTES`: the rest is fetched again, as is the
     batch that a fetch has cut off.
     """
-    if not any(_is_packed(data, start) for start, _ in _batches(data)):
+    if not any(_is_packed(data, start) for start, _ in find_batches(data, len(data))):
         return data
     found: list[bytes] = []
     unpacked = 0
-    for start, end in _batches(data):
+    for start, end in find_batches(data, len(data)):
         batch = data[start:end]
         if _is_packed(data, start):
             batch, size = _unpack(batch)
@@ -65,13 +69,13 @@ def unpack_batches(data: bytes) -> bytes:
     return b"".join(found)
 
 
-def _batches(data: bytes) -> Iterator[tuple[int, int]]:
-    """Find where each whole batch begins and ends."""
+def find_batches(data: bytes, size: int) -> Iterator[tuple[int, int]]:
+    """Find where each whole batch of the first `size` bytes begins and ends."""
     at = 0
-    while at + _HEADER.size <= len(data):
+    while at + HEADER.size <= size:
         _, length = _LENGTH.unpack_from(data, at)
         end = at + _LENGTH.size + length
-        if not at + _HEADER.size <= end <= len(data):
+        if not at + HEADER.size <= end <= size:
             return
         yield at, end
         at = end
@@ -79,30 +83,29 @@ def _batches(data: bytes) -> Iterator[tuple[int, int]]:
 
 def _is_packed(data: bytes, start: int) -> bool:
     # A batch whose checksum is wrong is left as it is: aiokafka says so.
-    return data[start + 16] == _MAGIC and bool(data[start + _ATTRIBUTES_AT + 1] & _CODEC_MASK)
+    return data[start + 16] == MAGIC and bool(data[start + CHECKED_FROM + 1] & _CODEC_MASK)
 
 
 def _unpack(batch: bytes) -> tuple[bytes, int]:
     """Return a batch without compression, and how many bytes were unpacked for it."""
-    base, _, epoch, magic, crc, attributes, last, *rest, count = _HEADER.unpack_from(batch)
-    if calc_crc32c(batch[_ATTRIBUTES_AT:]) != crc:
+    base, _, epoch, magic, crc, attributes, last, *rest, count = HEADER.unpack_from(batch)
+    if calc_crc32c(batch[CHECKED_FROM:]) != crc:
         return batch, 0
     try:
-        records = _decompress(attributes & _CODEC_MASK, batch[_HEADER.size :])
+        records = _decompress(attributes & _CODEC_MASK, batch[HEADER.size :])
         unpacked = len(records)
     except _Unreadable:
         records, count, unpacked = _standing_for(batch, last), 1, MAX_BATCH_BYTES
-    head = _HEADER.pack(
-        base, _HEADER.size - _LENGTH.size + len(records), epoch, magic, 0, attributes & ~_CODEC_MASK, last, *rest, count
+    head = HEADER.pack(
+        base, HEADER.size - _LENGTH.size + len(records), epoch, magic, 0, attributes & ~_CODEC_MASK, last, *rest, count
     )
     whole = bytearray(head + records)
-    struct.pack_into(">I", whole, _CRC_AT, calc_crc32c(bytes(whole[_ATTRIBUTES_AT:])))
+    struct.pack_into(">I", whole, _CRC_AT, calc_crc32c(bytes(whole[CHECKED_FROM:])))
     return bytes(whole), unpacked
 
 
 def _standing_for(batch: bytes, offset_delta: int) -> bytes:
     """Write the one record that stands for a batch."""
-    name, token = UNREADABLE_HEADER
     body = b"".join(
         (
             b"\0",  # attributes, of which there are none
@@ -110,7 +113,7 @@ def _standing_for(batch: bytes, offset_delta: int) -> bytes:
             _varint(offset_delta),
             _varint(-1),  # no key
             _varint(len(batch)) + batch,
-            _varint(1) + _varint(len(name)) + name.encode() + _varint(len(token)) + token,
+            UNREADABLE_HEADERS,
         )
     )
     return _varint(len(body)) + body
@@ -179,6 +182,13 @@ def _snappy_block(block: bytes, limit: int) -> bytes:
     found: bytes = pa.decompress(block, size, codec="snappy", asbytes=True)
     return found
 
+
+def _headers(name: str, token: bytes) -> bytes:
+    return _varint(1) + _varint(len(name)) + name.encode() + _varint(len(token)) + token
+
+
+#: How a record ends that has `UNREADABLE_HEADER` and no other.
+UNREADABLE_HEADERS = _headers(*UNREADABLE_HEADER)
 
 _CODECS: Mapping[int, Callable[[bytes], bytes]] = MappingProxyType(
     {1: _gzip, 2: _snappy, 3: _streamed("lz4"), 4: _streamed("zstd")}

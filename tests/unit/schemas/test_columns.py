@@ -211,7 +211,7 @@ def test_a_request_to_stop_is_never_taken_for_a_bad_record(monkeypatch: pytest.M
 
     monkeypatch.setattr(columns.pyruhvro, "deserialize_array", stop)
     with pytest.raises(KeyboardInterrupt):
-        DECODER.decode([BODY])
+        DECODER.decode([BAD])
 
 
 def test_a_body_that_is_too_large_is_refused_and_its_neighbours_taken() -> None:

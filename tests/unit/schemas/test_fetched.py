@@ -4,13 +4,12 @@ import pytest
 from aiokafka.consumer import fetcher
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
-from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 
 from simpul_schemas import fetched
-from simpul_schemas.fetched import Run, Runs, in_runs
+from simpul_schemas.fetched import Fetched, Run, Runs, in_runs
 from simpul_schemas.record_batches import UNREADABLE_HEADER
 from simpul_schemas.wire import UnreadableBatch
 
@@ -28,7 +27,7 @@ def a_batch(base: int, records: list[Record]) -> bytes:
 
 
 def runs_of(data: bytes, start: int = 0) -> Runs:
-    return Runs("t/0", MemoryRecords(data), start)
+    return Runs("t/0", Fetched(data), start)
 
 
 def flat(runs: list[Run]) -> list[tuple[int, bytes | None, bytes | None, int]]:
@@ -81,7 +80,7 @@ def test_other_consumers_of_the_process_get_what_they_always_did() -> None:
 
     def records(deserializer: object) -> object:
         return fetcher.PartitionRecords(
-            TopicPartition("t", 0), MemoryRecords(data), [], 0, deserializer, None, True, fetcher.READ_UNCOMMITTED
+            TopicPartition("t", 0), Fetched(data), [], 0, deserializer, None, True, fetcher.READ_UNCOMMITTED
         )
 
     assert isinstance(records(in_runs), Runs)
