@@ -3,7 +3,11 @@
 import json
 from collections.abc import Callable
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
+
+_ROW = "_row_of_all"
 
 
 def by_distinct(column: pl.Series, write: Callable[[pl.Series], pl.Series]) -> pl.Series:
@@ -21,3 +25,14 @@ def quoted(texts: pl.Series) -> pl.Series:
         return pl.Series([json.dumps(text, ensure_ascii=False) for text in distinct.to_list()], dtype=pl.String)
 
     return by_distinct(texts, write)
+
+
+def distinct_rows(frame: pl.DataFrame) -> tuple[pl.DataFrame, npt.NDArray[np.intp]]:
+    """Return the rows that differ, in the order in which they come, and for every row which of them it is."""
+    if frame.is_empty():
+        return frame, np.zeros(0, np.intp)
+    grouped = frame.with_row_index(_ROW).group_by(frame.columns, maintain_order=True).agg(_ROW)
+    rows = grouped[_ROW]
+    which = np.empty(len(frame), np.intp)
+    which[rows.explode().to_numpy()] = np.repeat(np.arange(len(grouped)), rows.list.len().to_numpy())
+    return grouped.drop(_ROW), which

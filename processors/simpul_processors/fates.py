@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
-from simpul_processors.fold import Applied
+from simpul_processors.fold import Applied, Words
 from simpul_schemas.columns import ROW
 from simpul_schemas.intake import Intake, Refused, refusals
 from simpul_schemas.log import Block, Outgoing, Partition
@@ -34,9 +33,9 @@ def leaves_of(taken: Intake) -> list[bytes]:
     return leaf_hashes(taken.values if len(rows) == len(taken.values) else taken.values.take(rows.to_numpy()))  # type: ignore[arg-type]  # an accepted record has a value
 
 
-def content_of(leaves: Sequence[bytes]) -> pl.Series:
+def contents_of(leaves: Sequence[bytes]) -> Words:
     """Return 64 bits of every leaf: what tells the content of one record from that of another."""
-    return pl.Series(np.frombuffer(b"".join(leaves), "<u8")[::4], dtype=pl.UInt64)
+    return np.frombuffer(b"".join(leaves), "<u8")[::4]
 
 
 @dataclass(frozen=True)

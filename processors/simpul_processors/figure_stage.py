@@ -5,10 +5,12 @@ import json
 from collections.abc import Sequence
 from functools import partial
 
+import numpy as np
 import polars as pl
 
 from simpul_processors.coverage_index import Spot, attach, groups_below, register, store_rows
-from simpul_processors.fold import CONTENT, HEAD, ID, KEY, NO_CONTENT, NO_ID, REVISION, Fold
+from simpul_processors.distinct import distinct_rows
+from simpul_processors.fold import Batch, Fold
 from simpul_processors.stages import Due, Publisher, advance
 from simpul_processors.store import Snapshot, Space, Transaction
 from simpul_processors.view import as_text, group_text, roll_up, unfold
@@ -80,20 +82,23 @@ class FigureStage:
             parts = unfold(parts.with_columns(pl.col(self._spec.unfolds).alias(_LIST)), self._spec)
         groups = group_text(parts, self._spec)
         # The whole group and not only its part: of two lists that share a value, each adds its own.
-        named = parts.select(pl.concat_str(_WHOLE, "origin", groups, separator="\n"))
-        batch = parts.select(
-            pl.Series(KEY, map(_short, named.to_series().to_list()), HEAD[KEY]),
-            pl.col("revision").alias(REVISION),
-            pl.lit(NO_ID).alias(ID),
-            NO_CONTENT.alias(CONTENT),
-            groups,
-            *self._spec.measure_names,
-            pl.col("revision").alias(_PARTS),
+        named = parts.select(pl.concat_str(_WHOLE, "origin", groups, separator="\n")).to_series()
+        texts, group_of = distinct_rows(groups.to_frame())
+        count = len(parts)
+        keys = pl.Series(map(_short, named.to_list()), dtype=pl.String)
+        batch = Batch(
+            keys=keys,
+            revisions=parts["revision"].to_numpy(),
+            ids=np.zeros((count, 2), np.uint64),  # the revision says all of it
+            contents=np.zeros(count, np.uint64),
+            groups=texts.to_series().to_list(),
+            group_of=group_of,
+            measures=parts.select(*self._spec.measure_names, pl.col("revision").alias(_PARTS)).to_numpy(),
         )
         applied = self._fold.apply(transaction, batch)
         register(transaction, self._fold.texts(transaction, applied.appeared.tolist()), applied.appeared)
         advance(transaction, blocks, taken.refused, parts[BLOCK].gather(applied.fresh))
-        return self._healed(transaction, parts[applied.older], batch[KEY].gather(applied.older))
+        return self._healed(transaction, parts[applied.older], keys.gather(applied.older))
 
     def due(self, snapshot: Snapshot) -> Due:
         """See `Stage`."""

@@ -21,23 +21,40 @@ name is compared with the one that is stored before it is used first.
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from simpul_processors.errors import StoreBroken
-from simpul_processors.ranking import Ranking, rank
+from simpul_processors.ranking import Ranking, Rows, rank
 from simpul_processors.store import Snapshot, Space, Transaction
 
-#: Columns of the frame that a fold takes, before its measures.
-KEY, REVISION, ID, CONTENT, GROUP = "key", "revision", "id", "content", "group"
 #: Group texts that are kept in memory at most: beyond, all are forgotten and asked of the store again.
 _MOST_TEXTS = 1 << 17
 
 Longs = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
 Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a fold takes: for each row its entity, what ranks it, its group, and what it adds there.
+
+    `keys` are texts; rows of one key lie in the order of the log. Of `ids` (two words each) the higher one wins among
+    equal revisions; `contents` tell one content from another. `groups` are texts that all differ, `group_of` says which
+    of them each row is in; `measures` has a row a row.
+    """
+
+    keys: pl.Series
+    revisions: Longs
+    ids: Words
+    contents: Words
+    groups: Sequence[str]
+    group_of: npt.NDArray[np.intp]
+    measures: Longs
 
 
 @dataclass(frozen=True)
@@ -96,37 +113,37 @@ class Fold:
         self._texts: dict[int, str] = {}
         self._target_numbers: dict[int, Words] = {}
 
-    def apply(self, transaction: Transaction, batch: pl.DataFrame) -> Applied:
-        """Apply a batch.
-
-        Args:
-            transaction: Of the store that holds the state.
-            batch: Columns `KEY` (text), `REVISION`, `ID` (16 bytes; higher wins among equal revisions), `CONTENT` (64
-                bits that tell one content from another), `GROUP` (text) and the measures; rows of one key in the order
-                of the log.
-        """
+    def apply(self, transaction: Transaction, batch: Batch) -> Applied:
+        """Apply a batch."""
         if len(self._numbers) > _MOST_TEXTS:
             self.forget()
         # Neighbours in the store are looked up and written one after the other.
-        order = batch.select(pl.arg_sort_by(KEY, maintain_order=True)).to_series()
+        order = pl.DataFrame({"key": batch.keys}).select(pl.arg_sort_by("key", maintain_order=True)).to_series()
         rows = order.to_numpy().astype(np.intp)
-        ordered = batch[KEY].gather(order)
+        ordered = batch.keys.gather(order)
         first = _run_starts(ordered)
         keys = ordered.filter(pl.Series(first)).cast(pl.Binary).to_list()
-        new = self._encode(transaction, batch)[rows]
-        found = dict(transaction.get(Space.ENTITIES, keys))
-        known = np.fromiter((key in found for key in keys), np.bool_, len(keys))
+        groups = np.array(self._number(transaction, batch.groups), np.uint64)[batch.group_of]
+        found = transaction.get(Space.ENTITIES, keys)
+        known = np.fromiter(map(found.__contains__, keys), np.bool_, len(keys))
         old = np.frombuffer(b"".join(found.values()), self._entity)
-        ranking = rank(new, first, old, known)
-        stored, replaced = new[ranking.winners], old[ranking.replaced]
-        self._put(transaction, [key for key, won in zip(keys, ranking.won.tolist(), strict=True) if won], stored)
+        rivals = Rows(batch.revisions, batch.ids, batch.contents)
+        ranking = rank(rivals[rows], first, Rows(old["revision"], old["id"], old["content"]), known)
+        winners = rows[ranking.winners]
+        stored, replaced = (
+            self._entities(rivals[winners], groups[winners], batch.measures[winners]),
+            old[ranking.replaced],
+        )
+        self._put(transaction, list(compress(keys, ranking.won.tolist())), stored)
         base, delta = _sum_by(
             np.concatenate([stored["group"], replaced["group"]]),
             np.concatenate([stored["measures"], -replaced["measures"]]),
         )
         touched, appeared = self._add(transaction, base, delta)
         if self._targets is None:
-            self.make_due(transaction, np.setdiff1d(_outlived(new, ranking.winners), touched))
+            outlived = np.ones(len(rows), np.bool_)
+            outlived[winners] = False
+            self.make_due(transaction, np.setdiff1d(_something(groups[outlived], batch.measures[outlived]), touched))
         return _applied(ranking, rows, np.flatnonzero(first)[~known], touched, appeared)
 
     def _put(self, transaction: Transaction, keys: Sequence[bytes], entities: npt.NDArray[np.void]) -> None:
@@ -134,17 +151,11 @@ class Fold:
         values = [raw[at : at + width] for at in range(0, len(raw), width)]
         transaction.put(Space.ENTITIES, list(zip(keys, values, strict=True)))
 
-    def _encode(self, transaction: Transaction, batch: pl.DataFrame) -> npt.NDArray[np.void]:
-        new = np.empty(len(batch), self._entity)
-        new["revision"] = batch[REVISION].to_numpy()
-        new["id"] = np.frombuffer(b"".join(batch[ID].to_list()), ">u8").reshape(-1, 2)
-        new["content"] = batch[CONTENT].to_numpy()
-        for at, name in enumerate(self._measures):
-            new["measures"][:, at] = batch[name].to_numpy()
-        texts = batch[GROUP].unique()
-        numbers = pl.Series("number", self._number(transaction, texts.to_list()), pl.UInt64)
-        new["group"] = batch[GROUP].replace_strict(texts, numbers, return_dtype=pl.UInt64).to_numpy()
-        return new
+    def _entities(self, rows: Rows, groups: Words, measures: Longs) -> npt.NDArray[np.void]:
+        found = np.empty(len(rows), self._entity)
+        found["revision"], found["id"], found["content"] = rows.revisions, rows.ids, rows.contents
+        found["group"], found["measures"] = groups, measures
+        return found
 
     def _add(self, transaction: Transaction, base: Words, delta: Longs) -> tuple[Words, Words]:
         """Add what base groups have changed by to all their targets; returns these, and those that are new."""
@@ -278,17 +289,14 @@ def _applied(
     )
 
 
-def _outlived(new: npt.NDArray[np.void], winners: npt.NDArray[np.intp]) -> Words:
-    """Return the groups of rows that another row has replaced before the batch ended.
+def _something(groups: Words, measures: Longs) -> Words:
+    """Return the groups to which rows add something that another row has replaced before the batch ended.
 
     Somebody who folded the log in smaller batches, and died, may have published what such a row added to its group;
     so the group is published again, be it with nothing.
     """
-    lost = np.ones(len(new), np.bool_)
-    lost[winners] = False
-    rows = new[lost]
-    groups: Words = np.unique(rows["group"][rows["measures"].any(axis=1)])
-    return groups
+    found: Words = np.unique(groups[measures.any(axis=1)])
+    return found
 
 
 def _run_starts(ordered: pl.Series) -> Flags:
@@ -322,21 +330,38 @@ def _sum_by(groups: Words, values: Longs) -> tuple[Words, Longs]:
     return groups[starts], np.add.reduceat(values, starts, axis=0)
 
 
-def as_ids(event_ids: pl.Expr) -> pl.Expr:
-    """Turn canonical UUIDs into the 16 bytes that `ID` holds; their order stays the same."""
-    return event_ids.str.replace_all("-", "", literal=True).str.decode("hex")
+def ids_of(event_ids: pl.Series) -> Words:
+    """Return canonical UUIDs as two words each, whose order is that of their texts."""
+    count = len(event_ids)
+    texts = np.frombuffer(b"".join(event_ids.cast(pl.Binary).to_list()) + bytes(8), np.uint8)
+
+    def digits(at: int) -> Words:
+        return np.ndarray((count,), "<u8", texts, offset=at, strides=(_UUID_CHARACTERS,)).copy()
+
+    def halves(low: int, high: int) -> Words:
+        return (digits(low) & _HALF) | (digits(high) << _HALF_BITS)
+
+    found = np.empty((count, 2), np.uint64)
+    found[:, 0] = (_unhex(digits(0)) << _HALF_BITS) | _unhex(halves(9, 14))
+    found[:, 1] = (_unhex(halves(19, 24)) << _HALF_BITS) | _unhex(digits(28))
+    return found
 
 
-#: An `ID` for records that have none.
-NO_ID = bytes(16)
-#: A `CONTENT` for records whose revision says all of it.
-NO_CONTENT = pl.lit(0, pl.UInt64)
+def _unhex(digits: Words) -> Words:
+    """Return the number that eight hexadecimal digits in each word write."""
+    found = (digits & _LOW_DIGITS) + ((digits >> _CASE_SHIFT) & _LETTERS) * _LETTER
+    found = found.byteswap()
+    for mask, shift in _DIGIT_STEPS:
+        found = (found | (found >> shift)) & mask
+    return found
 
-#: What `Fold` takes, for those who build batches.
-HEAD: Mapping[str, pl.DataType] = {
-    KEY: pl.String(),
-    REVISION: pl.Int64(),
-    ID: pl.Binary(),
-    CONTENT: pl.UInt64(),
-    GROUP: pl.String(),
-}
+
+_UUID_CHARACTERS = 36
+_HALF, _HALF_BITS = np.uint64(0xFFFFFFFF), np.uint64(32)
+#: A letter's code has bit 6, and its low digit is its value less 9.
+_LOW_DIGITS, _LETTERS = np.uint64(0x0F0F0F0F0F0F0F0F), np.uint64(0x0101010101010101)
+_CASE_SHIFT, _LETTER = np.uint64(6), np.uint64(9)
+_DIGIT_STEPS = tuple(
+    (np.uint64(mask), np.uint64(shift))
+    for mask, shift in ((0x00FF00FF00FF00FF, 4), (0x0000FFFF0000FFFF, 8), (0x00000000FFFFFFFF, 16))
+)

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from simpul_processors.fates import Teller, content_of, leaves_of
-from simpul_processors.fold import CONTENT, GROUP, ID, KEY, REVISION, Fold, as_ids
+from simpul_processors.distinct import distinct_rows
+from simpul_processors.fates import Teller, contents_of, leaves_of
+from simpul_processors.fold import Batch, Fold, ids_of
 from simpul_processors.stages import Due, Publisher, advance
 from simpul_processors.store import Snapshot, Transaction
-from simpul_processors.view import View
+from simpul_processors.view import View, group_text
 from simpul_schemas.contract import event_type
 from simpul_schemas.figures import ViewSpec
 from simpul_schemas.intake import BLOCK, EventIntake
@@ -17,6 +18,9 @@ from simpul_schemas.receipts import Signer
 from simpul_schemas.regions import load_regions
 from simpul_schemas.registry import Registry
 from simpul_schemas.topics import event_topic, partial_topic, province_of_topic
+
+#: Column: the short name of an event's partition.
+_LANE = "_lane"
 
 
 def input_topics(spec: ViewSpec) -> list[str]:
@@ -49,15 +53,20 @@ class PartialStage:
         """See `Stage`."""
         taken = self._intake.take(blocks)
         leaves = leaves_of(taken)
-        lanes = pl.Series("lane", [_lane(block.partition) for block in blocks], pl.String).gather(taken.frame[BLOCK])
-        batch = self._view.contributions(taken.frame).select(
-            pl.concat_str(lanes, pl.lit("/"), "subject").alias(KEY),
-            pl.col("revision").alias(REVISION),
-            as_ids(pl.col("event_id")).alias(ID),
-            content_of(leaves).alias(CONTENT),
-            # An input partition has groups of its own, so its text carries the partition.
-            pl.concat_str(lanes, pl.lit("/"), GROUP).alias(GROUP),
-            *self._view.spec.measure_names,
+        spec = self._view.spec
+        lanes = pl.Series(_LANE, [_lane(block.partition) for block in blocks], pl.String)
+        events = self._view.computed(taken.frame).with_columns(lanes.gather(taken.frame[BLOCK]))
+        # An input partition has groups of its own, so its text carries the partition.
+        groups, group_of = distinct_rows(events.select(_LANE, "region", *spec.dimension_names))
+        texts = groups.select(pl.concat_str(_LANE, pl.lit("/"), group_text(groups, spec))).to_series()
+        batch = Batch(
+            keys=events.select(pl.concat_str(_LANE, pl.lit("/"), "subject")).to_series(),
+            revisions=events["revision"].to_numpy(),
+            ids=ids_of(events["event_id"]),
+            contents=contents_of(leaves),
+            groups=texts.to_list(),
+            group_of=group_of,
+            measures=events.select(spec.measure_names).to_numpy(),
         )
         applied = self._fold.apply(transaction, batch)
         advance(transaction, blocks, taken.refused, taken.frame[BLOCK].gather(applied.fresh))

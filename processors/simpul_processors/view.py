@@ -10,7 +10,6 @@ import numpy as np
 import polars as pl
 
 from simpul_processors.distinct import by_distinct, quoted
-from simpul_processors.fold import GROUP
 from simpul_processors.local_time import local_day
 from simpul_schemas.calendars import PeriodKind
 from simpul_schemas.events.envelope import Action, Mode
@@ -18,6 +17,9 @@ from simpul_schemas.events.shared import TimePrecision
 from simpul_schemas.figures import DIMENSION_CHARACTERS, NOT_STATED, ViewSpec
 from simpul_schemas.periods import NO_KIND, NO_PERIOD, containing
 from simpul_schemas.regions import NATION, level_of
+
+#: Column: the text of a base group.
+GROUP = "group"
 
 #: Exercises, tests and what was withdrawn are kept as entities, but add nothing.
 COUNTS = (pl.col("action") == Action.SUBMIT.value) & (pl.col("mode") == Mode.ACTUAL.value)
@@ -115,9 +117,13 @@ class View:
         asked = {name for expression in expressions for name in expression.meta.root_names()}
         return frozenset({"event_id", "subject", "revision", "region", *asked, *self.spec.fields})
 
+    def computed(self, events: pl.DataFrame) -> pl.DataFrame:
+        """Return the events with their period, dimensions and measures."""
+        return events.with_columns(**self.expressions)
+
     def contributions(self, events: pl.DataFrame) -> pl.DataFrame:
         """Return the events with their period, dimensions and measures, and their base group as text."""
-        computed = events.with_columns(**self.expressions)
+        computed = self.computed(events)
         return computed.with_columns(group_text(computed, self.spec))
 
 

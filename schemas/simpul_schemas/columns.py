@@ -1,9 +1,9 @@
 """Avro and the rules for a column of records at once: what the fold and the sinks run on.
 
 Three readers, the quickest first. `flat_records` steps through a block with numpy and takes what is beyond doubt.
-What has lists, or is doubtful, goes through pyruhvro, which decodes to Arrow 20 times faster than rows are; a block that
-fails there is halved down to a few records, and `simpul_schemas.rows` is their referee: a record is refused only there,
-and under its code.
+What has lists, or is doubtful, goes through pyruhvro, which decodes to Arrow 20 times faster than rows are; a block
+that fails there is halved down to a few records, and `simpul_schemas.rows` is their referee: a record is refused only
+there, and under its code.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence

@@ -18,7 +18,7 @@ import numpy as np
 from aiokafka.consumer.fetcher import PartitionRecords
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.memory_records import MemoryRecords
-from aiokafka.record.util import calc_crc32c
+from crc32c import crc32c
 
 from simpul_schemas.record_batches import (
     CHECKED_FROM,
@@ -37,7 +37,8 @@ from simpul_schemas.wire import UnreadableBatch
 #: Records of one run at most, so that a batch of very many small ones is not turned into numbers at once.
 RUN_RECORDS = 4096
 _MILLISECOND = 1000
-_MORE, _LOWEST = 0x80, 0x7F
+#: The bit of a byte by which more follow.
+_MORE = 0x80
 _MARK = np.uint64(int.from_bytes(UNREADABLE_HEADERS[:WORD], "little"))
 
 
@@ -124,7 +125,7 @@ class Runs:
     def _batch(self, start: int, end: int) -> _Batch | None:
         """Read the header of a batch; None for one that the broker has written for itself."""
         base, _, _, magic, crc, attributes, last, first, newest, *_, count = HEADER.unpack_from(self._data, start)
-        if magic != MAGIC or calc_crc32c(memoryview(self._data)[start + CHECKED_FROM : end]) != crc or count < 0:
+        if magic != MAGIC or crc32c(memoryview(self._data)[start + CHECKED_FROM : end]) != crc or count < 0:
             raise self._corrupt()
         if attributes & IS_CONTROL:
             self.next_fetch_offset = max(self.next_fetch_offset, base + last + 1)
@@ -140,14 +141,14 @@ class Runs:
         for _ in range(count):
             if at >= batch.end:
                 raise self._corrupt()
-            byte = data[at]
-            at += 1
-            size, shift = byte & _LOWEST, 7
-            while byte & _MORE and shift < 35:
-                byte = data[at]
+            size, second = data[at], data[at + 1]
+            if size < _MORE:
                 at += 1
-                size |= (byte & _LOWEST) << shift
-                shift += 7
+            elif second < _MORE:  # as most are
+                size += (second - 1) << 7
+                at += 2
+            else:
+                size, at = _long_size(data, at)
             note(at)
             at += size >> 1
         if at > batch.end:
@@ -193,6 +194,16 @@ class Runs:
 
     def _corrupt(self) -> CorruptRecordException:
         return CorruptRecordException(f"a batch of {self._name} is damaged, or of a format before Kafka 0.11")
+
+
+def _long_size(data: bytes, at: int) -> tuple[int, int]:
+    """Read a length of more than two bytes; the bytes of a fetch end in zeros, so that it ends."""
+    size = shift = 0
+    while data[at] >= _MORE:
+        size |= (data[at] - _MORE) << shift
+        shift += 7
+        at += 1
+    return size | data[at] << shift, at + 1
 
 
 def _times(batch: _Batch, ages: Longs) -> Sequence[int]:

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from simpul_schemas.avro_types import AvroType, Items, Optional, Real, Record, Symbols, Text, Truth, Whole
 from simpul_schemas.slices import PADDING, Slices
-from simpul_schemas.varints import LONGER, SEVEN_BITS, WORD, joined, widths_of, words_of, zigzag
+from simpul_schemas.varints import LONGER, SEVEN_BITS, WORD, Widths, joined, widths_of, words_of, zigzag
 
 Flags = npt.NDArray[np.bool_]
 Longs = npt.NDArray[np.int64]
@@ -112,7 +112,8 @@ class _Walk:
     def ended(self) -> Flags:
         """Return which records are beyond doubt, when all fields were read."""
         self._close_window()
-        return ~self._doubtful & (self._at == self._ends)
+        sure: Flags = ~self._doubtful & (self._at == self._ends)
+        return sure
 
     def field(self, kind: AvroType, live: Flags | None, *, wanted: bool) -> pl.Series | None:  # noqa: PLR0911  # one return a type
         """Read a field of every record, or of those that are `live`."""
@@ -224,7 +225,7 @@ class _Walk:
         self._window = self._words[self._at]
 
     def _rest(self, live: Flags | None) -> Words:
-        """Return the next bytes of every record: eight, less what was used of them; none for those that are not live."""
+        """Return the next bytes of every record: eight less what was used of them, zeros where it is not live."""
         if self._used > WORD // 2 or not len(self._window):
             self._open_window()
         words = self._window >> np.uint64(8 * self._used)
@@ -242,7 +243,7 @@ class _Walk:
         else:
             self._skip(1, live)
 
-    def _skip(self, widths: Longs | int, live: Flags | None) -> None:
+    def _skip(self, widths: Longs | Widths | int, live: Flags | None) -> None:
         self._close_window()
         self._at += widths if live is None else widths * live
 

@@ -203,7 +203,7 @@ class EventIntake:
 def _longs(numbers: Sequence[int]) -> npt.NDArray[np.int64]:
     """Return whole numbers as an array; a range is not counted through."""
     if isinstance(numbers, range):
-        return np.arange(numbers.start, numbers.stop, numbers.step, np.int64)
+        return np.arange(numbers.start, numbers.stop, numbers.step, dtype=np.int64)
     return np.asarray(numbers, np.int64)
 
 

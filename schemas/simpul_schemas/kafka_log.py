@@ -92,7 +92,7 @@ def _joined(partition: Partition, runs: Sequence[Run]) -> Block:
 def _strings(parts: Sequence[Sequence[bytes | None]]) -> Sequence[bytes | None]:
     """Put strings together: as slices, unless one of them had to be an object."""
     slices = [part for part in parts if isinstance(part, Slices)]
-    return Slices.packed(slices) if len(slices) == len(parts) else list(chain.from_iterable(parts))
+    return Slices.joined(slices) if len(slices) == len(parts) else list(chain.from_iterable(parts))
 
 
 async def cluster_id(bootstrap_servers: str, **options: object) -> str:

@@ -21,7 +21,7 @@ from secrets import token_bytes
 from types import MappingProxyType
 
 import pyarrow as pa
-from aiokafka.record.util import calc_crc32c
+from crc32c import crc32c
 
 from simpul_schemas.wire import MAX_BATCH_BYTES
 
@@ -89,7 +89,7 @@ def _is_packed(data: bytes, start: int) -> bool:
 def _unpack(batch: bytes) -> tuple[bytes, int]:
     """Return a batch without compression, and how many bytes were unpacked for it."""
     base, _, epoch, magic, crc, attributes, last, *rest, count = HEADER.unpack_from(batch)
-    if calc_crc32c(batch[CHECKED_FROM:]) != crc:
+    if crc32c(batch[CHECKED_FROM:]) != crc:
         return batch, 0
     try:
         records = _decompress(attributes & _CODEC_MASK, batch[HEADER.size :])
@@ -100,7 +100,7 @@ def _unpack(batch: bytes) -> tuple[bytes, int]:
         base, HEADER.size - _LENGTH.size + len(records), epoch, magic, 0, attributes & ~_CODEC_MASK, last, *rest, count
     )
     whole = bytearray(head + records)
-    struct.pack_into(">I", whole, _CRC_AT, calc_crc32c(bytes(whole[CHECKED_FROM:])))
+    struct.pack_into(">I", whole, _CRC_AT, crc32c(bytes(whole[CHECKED_FROM:])))
     return bytes(whole), unpacked
 
 

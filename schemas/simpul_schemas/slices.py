@@ -37,6 +37,14 @@ class Slices(Sequence[bytes | None]):
         return Slices(b"".join(there), np.where(absent, -1, starts), np.where(absent, -1, ends))
 
     @staticmethod
+    def joined(parts: Sequence["Slices"]) -> "Slices":
+        """Put several one after the other; those of one buffer stay there."""
+        if any(part.data is not parts[0].data for part in parts):
+            return Slices.packed(parts)
+        starts, ends = (np.concatenate([getattr(part, name) for part in parts]) for name in ("starts", "ends"))
+        return Slices(parts[0].data, starts, ends)
+
+    @staticmethod
     def packed(parts: Sequence["Slices"]) -> "Slices":
         """Put several one after the other, in a buffer with `PADDING` around it."""
         pieces = [bytes(PADDING)]
@@ -80,7 +88,7 @@ class Slices(Sequence[bytes | None]):
     def __getitem__(self, at: SupportsIndex) -> bytes | None: ...
     @overload
     def __getitem__(self, at: slice) -> "Slices": ...
-    def __getitem__(self, at: SupportsIndex | slice) -> "bytes | None | Slices":
+    def __getitem__(self, at: SupportsIndex | slice) -> "bytes | Slices | None":
         if isinstance(at, slice):
             return Slices(self.data, self.starts[at], self.ends[at])
         start = int(self.starts[at])

@@ -38,7 +38,8 @@ def widths_of(words: Words) -> Widths:
     """Return how many bytes the number takes that each word begins with; 9 where it does not end in it."""
     ends = ~words & _MORE
     ends &= ~ends + _ONE  # the lowest of them
-    return (np.bitwise_count(ends - _ONE) + np.uint8(WORD)) >> 3
+    widths: Widths = (np.bitwise_count(ends - _ONE) + np.uint8(WORD)) >> 3
+    return widths
 
 
 def joined(words: Words, widths: Widths) -> Words:

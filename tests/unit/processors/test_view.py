@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simpul_processors.fold import GROUP
-from simpul_processors.view import View, as_text, by_precision, from_text, group_text, roll_up, unfold
+from simpul_processors.view import GROUP, View, as_text, by_precision, from_text, group_text, roll_up, unfold
 from simpul_processors.views import VIEWS
 from simpul_processors.views.aid_items import lists_by_unit
 from simpul_schemas.events.envelope import to_micros
