@@ -333,7 +333,7 @@ def _sum_by(groups: Words, values: Longs) -> tuple[Words, Longs]:
 def ids_of(event_ids: pl.Series) -> Words:
     """Return canonical UUIDs as two words each, whose order is that of their texts."""
     count = len(event_ids)
-    texts = np.frombuffer(b"".join(event_ids.cast(pl.Binary).to_list()) + bytes(8), np.uint8)
+    texts = np.frombuffer(b"".join(event_ids.cast(pl.Binary).to_list()) + bytes(_UUID_CHARACTERS), np.uint8)
 
     def digits(at: int) -> Words:
         return np.ndarray((count,), "<u8", texts, offset=at, strides=(_UUID_CHARACTERS,)).copy()

@@ -49,11 +49,13 @@ def by_precision(moment: str = "occurred_at", precision: str = "time_precision")
     What is only known to have happened in May is in no day's figure: 1 May would be a day that nobody has stated.
     """
     known = pl.col(precision)
-    coarse = {TimePrecision.MONTH.value: PeriodKind.MONTH.value, TimePrecision.YEAR.value: PeriodKind.YEAR.value}
-    lengths = {TimePrecision.MONTH.value: _MONTH, TimePrecision.YEAR.value: _YEAR}
-    kind = known.replace_strict(coarse, default=PeriodKind.DAY.value, return_dtype=pl.String)
-    length = known.replace_strict(lengths, default=_DAY, return_dtype=pl.Int64)
-    return PeriodOf(kind, _day_text(moment).str.head(length))
+    is_month, is_year = known == TimePrecision.MONTH.value, known == TimePrecision.YEAR.value
+    kind = _either(is_month, PeriodKind.MONTH.value, is_year, PeriodKind.YEAR.value, PeriodKind.DAY.value)
+    return PeriodOf(kind, _day_text(moment).str.head(_either(is_month, _MONTH, is_year, _YEAR, _DAY)))
+
+
+def _either(first: pl.Expr, one: object, second: pl.Expr, other: object, rest: object) -> pl.Expr:
+    return pl.when(first).then(pl.lit(one)).when(second).then(pl.lit(other)).otherwise(pl.lit(rest))
 
 
 def _day_text(moment: str) -> pl.Expr:

@@ -94,6 +94,14 @@ def _views_of(data: bytes, starts: Longs, lengths: Longs) -> Views:
     return views
 
 
+def _is_utf8(octets: bytes | None) -> bool:
+    try:
+        (octets or b"").decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 class _Walk:
     """Where each record of a block is being read, and which of them are doubtful.
 
@@ -184,12 +192,24 @@ class _Walk:
         unread = self._doubtful if live is None else self._doubtful | ~live
         if unread.any():
             lengths[unread] = 0
-        views = _views_of(self._data, self._at, lengths)
+        texts = self._decoded(lengths, live)
         self._skip(lengths, None)
-        texts = _column(pa.binary_view(), live, len(views), views, self._data).cast(pl.String, strict=False)
-        if texts.null_count() != (0 if live is None else len(live) - np.count_nonzero(live)):  # not UTF-8
-            self._doubt(texts.is_null().to_numpy(), live)
         return texts
+
+    def _decoded(self, lengths: Longs, live: Flags | None) -> pl.Series:
+        """Return the texts that begin where the records are read; those that are no UTF-8 are doubtful."""
+        octets = self._column_of(lengths, live)
+        try:
+            return octets.cast(pl.String)
+        except pl.exceptions.ComputeError:  # somewhere in the block
+            wrong = np.fromiter((not _is_utf8(one) for one in octets.to_list()), np.bool_, len(octets))
+        self._doubt(wrong, live)
+        lengths[wrong] = 0
+        return self._column_of(lengths, live).cast(pl.String)
+
+    def _column_of(self, lengths: Longs, live: Flags | None) -> pl.Series:
+        views = _views_of(self._data, self._at, lengths)
+        return _column(pa.binary_view(), live, len(views), views, self._data)
 
     def _varints(self, live: Flags | None) -> Longs:
         """Read whole numbers; those of more than 8 bytes are doubtful."""
