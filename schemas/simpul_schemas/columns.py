@@ -68,24 +68,24 @@ class BlockDecoder:
         where their lists are full of empty items, so a block must be bounded by who reads it; `kafka_log.READ_BYTES`
         does so. None of `bodies` is None, and slices are packed.
         """
-        packed = bodies if isinstance(bodies, Slices) else Slices.packed([Slices.of(bodies)])
-        if not len(packed):
+        if not len(bodies):
             return Decoded(self._nothing, {})
-        sure = packed.sizes <= MAX_BODY_BYTES
-        frames: list[pl.DataFrame] = []
-        if self._flat.reads and sure.all():
-            frame, sure = self._flat.decode(packed)
-            frames.append(frame.with_columns(pl.Series(ROW, np.flatnonzero(sure), pl.Int64)))
-            if sure.all():
-                return Decoded(frames[0], {})
-        else:
-            sure = np.zeros(len(packed), np.bool_)
+        if not self._flat.reads:
+            return _in_order([self._doubtful(list(bodies))])  # type: ignore[arg-type]  # none of them is None
+        packed = bodies if isinstance(bodies, Slices) else Slices.packed([Slices.of(bodies)])
+        if packed.sizes.max() > MAX_BODY_BYTES:
+            return _in_order([self._doubtful(list(packed))])  # type: ignore[arg-type]  # none of them is None
+        frame, sure = self._flat.decode(packed)
+        quick = Decoded(frame.with_columns(pl.Series(ROW, np.flatnonzero(sure), pl.Int64)), {})
+        if sure.all():
+            return quick
         rows = np.flatnonzero(~sure)
-        frame, malformed = self._doubtful(list(packed.take(rows)))  # type: ignore[arg-type]  # none of them is None
-        frames.append(frame.with_columns(pl.Series(ROW, rows, pl.Int64).gather(frame[ROW])))
-        return Decoded(pl.concat(frames).sort(ROW), {int(rows[at]): code for at, code in malformed.items()})
+        others = self._doubtful(list(packed.take(rows)))  # type: ignore[arg-type]  # none of them is None
+        numbers = pl.Series(ROW, rows, pl.Int64).gather(others.frame[ROW])
+        malformed = {int(rows[at]): code for at, code in others.malformed.items()}
+        return _in_order([quick, Decoded(others.frame.with_columns(numbers), malformed)])
 
-    def _doubtful(self, bodies: list[bytes]) -> tuple[pl.DataFrame, dict[int, str]]:
+    def _doubtful(self, bodies: list[bytes]) -> Decoded:
         """Decode what the quickest reader did not."""
         good: list[pa.RecordBatch] = []
         doubtful: list[int] = []
@@ -96,7 +96,7 @@ class BlockDecoder:
         malformed: dict[int, str] = {}
         if doubtful:
             good.extend(self._referee(bodies, doubtful, malformed))
-        return self._frame(good), malformed
+        return Decoded(self._frame(good), malformed)
 
     def _frame(self, batches: Sequence[pa.RecordBatch]) -> pl.DataFrame:
         frame = pl.from_arrow(pa.Table.from_batches(batches, schema=self._arrow).select(self._wanted))
@@ -159,6 +159,13 @@ class BlockDecoder:
                 yield pa.RecordBatch.from_pylist(records, schema=self._arrow)
                 records, size = [], 0
         yield pa.RecordBatch.from_pylist(records, schema=self._arrow)
+
+
+def _in_order(parts: Sequence[Decoded]) -> Decoded:
+    frame = pl.concat(part.frame for part in parts) if len(parts) > 1 else parts[0].frame
+    if not frame[ROW].is_sorted():  # sorting copies, and lists may be large
+        frame = frame.sort(ROW)
+    return Decoded(frame, {row: code for part in parts for row, code in part.malformed.items()})
 
 
 def conform(frame: pl.DataFrame, current: pl.Schema) -> pl.DataFrame:

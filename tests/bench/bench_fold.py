@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.bench import figures, peers
 from tests.bench.bus import WORKSHOP, publish, read_from, renew, servers
-from tests.bench.incidents import TYPE, draw
+from tests.bench.incidents import TYPE, Lane, draw
 from tests.bench.measure import ratio, side_by_side
 from tests.bench.ours import Ours
 
@@ -46,13 +46,18 @@ class Bench:
         self.schema_id = self.registry.lookup(value_subject(event_topic_spec("73", TYPE.name).name), TYPE.schema)
         self.specs = [event_topic_spec(province, TYPE.name) for province in provinces]
         self.topics = [spec.name for spec in self.specs]
+        self.value_bytes = 0
 
     def fill(self, events: int) -> figures.Figures:
         """Publish events to the 38 topics, and return the figures that they come to."""
         renew(self.bootstrap_servers, self.specs)
         drawn = list(draw(events))
-        publish(self.bootstrap_servers, (one.lane(self.schema_id) for one in drawn))
+        publish(self.bootstrap_servers, map(self._weighed, (one.lane(self.schema_id) for one in drawn)))
         return figures.expected(one.events for one in drawn)
+
+    def _weighed(self, lane: Lane) -> Lane:
+        self.value_bytes += sum(map(len, lane.values))
+        return lane
 
     def fold(self, right: figures.Figures, events: int = EVENTS, workers: int = 1) -> Callable[[], float]:
         def run() -> float:
@@ -121,7 +126,8 @@ def run() -> list[dict[str, Any]]:
     with servers() as (bootstrap_servers, registry_url):
         bench = Bench(bootstrap_servers, registry_url)
         right = bench.fill(EVENTS)
-        say(f"{EVENTS:,} events, {len(right):,} figures")
+        mean_bytes = round(bench.value_bytes / EVENTS, 1)
+        say(f"{EVENTS:,} events of {mean_bytes} bytes, {len(right):,} figures")
         found = side_by_side(
             {
                 "ours": bench.fold(right),
@@ -133,7 +139,7 @@ def run() -> list[dict[str, Any]]:
             },
             ROUNDS,
         )
-    log = {"events": EVENTS, "topics": len(bench.topics), "figures": len(right)}
+    log = {"events": EVENTS, "topics": len(bench.topics), "figures": len(right), "value_bytes": mean_bytes}
     # Kafka Streams has two threads on the two cores, so it is compared with two workers; one has one core.
     one = round(median(found["ours"]) / median(found["kafka_streams"]), 3)
     both = {"workers": 2, "ratio_of_one_worker": one}
