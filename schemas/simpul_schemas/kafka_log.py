@@ -84,9 +84,16 @@ def _joined(partition: Partition, runs: Sequence[Run]) -> Block:
         partition,
         _strings([run.values for run in runs]),
         _strings([run.keys for run in runs]),
-        range(first, last + 1) if whole else array("q", chain.from_iterable(run.offsets for run in runs)),
-        array("q", chain.from_iterable(run.timestamps for run in runs)),
+        range(first, last + 1) if whole else _numbers([run.offsets for run in runs]),
+        _numbers([run.timestamps for run in runs]),
     )
+
+
+def _numbers(parts: Sequence[Sequence[int]]) -> Sequence[int]:
+    found = array("q")
+    for part in parts:
+        found.extend(part)
+    return found
 
 
 def _strings(parts: Sequence[Sequence[bytes | None]]) -> Sequence[bytes | None]:
