@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -185,9 +185,7 @@ class Bench:
 
     def _wait(self, table: str, check: Callable[[], None]) -> float:
         """Wait until the last row of every province is there; returns when that was seen."""
-        query = (
-            f"SELECT count(*) FROM {LAST} l JOIN {table} t ON t.subject = l.subject AND t.revision = l.revision"
-        )
+        query = f"SELECT count(*) FROM {LAST} l JOIN {table} t ON t.subject = l.subject AND t.revision = l.revision"
         deadline = time.monotonic() + PATIENCE_SECONDS
         with closing(self._base.connect()) as connection:
             cursor = connection.cursor()
@@ -338,8 +336,11 @@ def run() -> list[dict[str, Any]]:
         registry = HttpRegistry(registry_url)
         prepare(bootstrap_servers, registry)
         schema_id = registry.lookup(value_subject(event_topic_spec("73", TYPE.name).name), TYPE.schema)
-        bases = [base for base in (postgresql_base(postgresql_url), mariadb_base(mariadb_url, mariadb_pid))
-                 if base.name in os.environ.get("SIMPUL_BENCH_BASES", "postgresql mariadb")]
+        bases = [
+            base
+            for base in (postgresql_base(postgresql_url), mariadb_base(mariadb_url, mariadb_pid))
+            if base.name in os.environ.get("SIMPUL_BENCH_BASES", "postgresql mariadb")
+        ]
         benches = {base.name: Bench(bootstrap_servers, registry_url, base, peer) for base in bases}
         trial = fill(bootstrap_servers, schema_id, TRIAL_EVENTS)
         best: dict[str, int] = {}
@@ -358,7 +359,10 @@ def run() -> list[dict[str, Any]]:
             sides = {"ours": bench.ours, "theirs": partial(bench.theirs, best[base.name])}
             rates = side_by_side(sides, ROUNDS)
             more = {
-                "events": log.events, "rows": log.expected.height, "batch_size": best[base.name], "tried": tried[base.name]
+                "events": log.events,
+                "rows": log.expected.height,
+                "batch_size": best[base.name],
+                "tried": tried[base.name],
             }
             found.append(ratio(f"sink_{base.name}_vs_debezium", base.goal, rates["ours"], rates["theirs"], **more))
     return found

@@ -10,7 +10,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -31,6 +32,8 @@ from simpul_schemas.testing import InMemoryReader, InMemoryWriter
 
 CHILD = Path(__file__).with_name("sink_child.py")
 NUMBERS = itertools.count()
+#: A run takes ten seconds on a quiet machine.
+PATIENCE_SECONDS = 300
 
 
 def load_child() -> ModuleType:
@@ -138,11 +141,11 @@ def test_killed_at_every_boundary_the_table_is_the_log_up_to_the_stored_offset(m
     for place in PLACES:
         before = ministry.stored()
         process = ministry.start(f"{place}:2")
-        assert process.wait(60) == -signal.SIGKILL, place
+        assert process.wait(PATIENCE_SECONDS) == -signal.SIGKILL, place
         stored = ministry.stored()
         assert before <= stored < len(EVENTS), place
         assert ministry.rows() == expected(stored), place
-    assert ministry.start().wait(60) == 0
+    assert ministry.start().wait(PATIENCE_SECONDS) == 0
     ministry.check_at_end()
 
 
@@ -152,12 +155,47 @@ def test_a_frozen_copy_cannot_write_when_it_wakes_behind_its_successor(ministry:
     try:
         _, status = os.waitpid(zombie.pid, os.WUNTRACED)
         assert os.WIFSTOPPED(status)
-        assert ministry.start().wait(90) == 0
+        assert ministry.start().wait(PATIENCE_SECONDS) == 0
         ministry.check_at_end()
     finally:
         os.kill(zombie.pid, signal.SIGCONT)
-    assert zombie.wait(60) == 0
+    assert zombie.wait(PATIENCE_SECONDS) == 0
     ministry.check_at_end()
+
+
+@contextmanager
+def an_older_copy_in_mid_transaction(ministry: Ministry) -> Iterator[psycopg.Connection[Any]]:
+    """A session that has taken the row of the sink, as every write begins."""
+    with psycopg.connect(ministry.url) as older:
+        older.execute(f"UPDATE {ministry.schema}.simpul_sink SET beat = beat + 1")
+        yield older
+
+
+@pytest.mark.parametrize("ministry", ["postgresql"], indirect=True)
+def test_a_copy_that_froze_in_the_midst_of_its_rows_is_ended_by_its_successor(ministry: Ministry) -> None:
+    """No timeout of the server ends a COPY whose client says nothing more."""
+    with suppress(psycopg.Error), an_older_copy_in_mid_transaction(ministry) as older:
+        older.execute("CREATE TEMPORARY TABLE simpul_staging (number bigint)")
+        with older.cursor().copy("COPY simpul_staging FROM STDIN") as rows:
+            rows.write("1\n")
+            with closing(ministry.target()) as successor:
+                assert successor.claim("uji") == 1
+        older.commit()
+        pytest.fail("the frozen copy could commit")
+    assert ministry.execute(f"SELECT generation, beat FROM {ministry.schema}.simpul_sink") == [(1, 1)]
+
+
+@pytest.mark.parametrize("ministry", ["postgresql"], indirect=True)
+def test_a_copy_that_works_is_waited_for_by_its_successor_however_long_it_takes(ministry: Ministry) -> None:
+    with an_older_copy_in_mid_transaction(ministry) as older, ThreadPoolExecutor(1) as pool:
+        # Longer than a claim waits for a lock before it looks again.
+        work = pool.submit(lambda: (older.execute("SELECT pg_sleep(7)"), older.commit()))
+        while not ministry.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'"):
+            assert not work.done()
+        with closing(ministry.target()) as successor:
+            assert successor.claim("uji") == 1
+        work.result()
+    assert ministry.execute(f"SELECT generation, beat FROM {ministry.schema}.simpul_sink") == [(1, 2)]
 
 
 def test_connections_that_are_killed_again_and_again_cost_nothing(ministry: Ministry) -> None:
@@ -193,7 +231,7 @@ def test_connections_that_are_killed_again_and_again_cost_nothing(ministry: Mini
 
 def test_two_processes_at_once_store_each_record_once(ministry: Ministry) -> None:
     both = [ministry.start(), ministry.start()]
-    assert [process.wait(90) for process in both] == [0, 0]
+    assert [process.wait(PATIENCE_SECONDS) for process in both] == [0, 0]
     ministry.check_at_end()
     with closing(ministry.target()) as target:
         assert target.positions()[P0].records == len(EVENTS)

@@ -122,14 +122,14 @@ class Debezium:
             self._worker.wait(60)
 
     @staticmethod
-    def _ask(method: str, path: str, body: object = None) -> Any:  # noqa: ANN401  # JSON
-        request = urllib.request.Request(  # noqa: S310  # our own address
+    def _ask(method: str, path: str, body: object = None) -> Any:  # JSON
+        request = urllib.request.Request(  # our own address
             f"http://127.0.0.1:{_PORT}{path}",
             json.dumps(body).encode() if body is not None else None,
             {"Content-Type": "application/json"},
             method=method,
         )
-        with urllib.request.urlopen(request, timeout=90) as answer:  # noqa: S310  # the same
+        with urllib.request.urlopen(request, timeout=90) as answer:  # the same
             found = answer.read()
         return json.loads(found) if found else None
 

@@ -36,11 +36,13 @@ _CLIENT_ERRORS = range(2000, 2100)
 _ROWS = frozenset({1048, 1062, 1118, 1169, 1216, 1217, 1264, 1265, 1292, 1366, 1406, 1411, 1451, 1452, 1557, 1586}) | {
     *{1153, 1644, 1690, 3140, 3819, 4025, 4038, 1071, 3157}
 }
-#: Strict, so that nothing is ever cut or rounded in silence; and times are UTC.
+#: Strict, so that nothing is ever cut or rounded in silence; and times are UTC. A copy that froze in mid transaction
+#: must not hold its locks for ever: the server ends its session. MySQL cannot tell a transaction from mere idleness, so
+#: its limit lies far above the seconds between two signs of life.
 _SESSION = (
     "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,"
     "NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', innodb_lock_wait_timeout = 30, "
-    "transaction_isolation = 'READ-COMMITTED'"
+    "transaction_isolation = 'READ-COMMITTED', wait_timeout = 60"
 )
 _MARIADB_SESSION = (
     "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,"
