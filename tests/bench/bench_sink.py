@@ -268,8 +268,8 @@ def mariadb_server(folder: Path) -> Iterator[tuple[str, int]]:
             assert process.poll() is None, "mariadbd ended"
             assert time.monotonic() < deadline, "mariadbd does not answer"
             time.sleep(0.1)
-        words = "CREATE DATABASE bench CHARACTER SET utf8mb4; CREATE USER bench IDENTIFIED BY 'bench'; "
-        words += "GRANT ALL ON bench.* TO bench"
+        words = "CREATE DATABASE bench CHARACTER SET utf8mb4; CREATE USER bench@localhost IDENTIFIED BY 'bench'; "
+        words += "GRANT ALL ON bench.* TO bench@localhost"
         subprocess.run(["mariadb", f"--socket={socket}", "--user=root", "-e", words], check=True)
         yield f"mysql://bench:bench@127.0.0.1:{port}/bench", process.pid
     finally:

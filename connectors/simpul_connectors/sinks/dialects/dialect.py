@@ -215,6 +215,10 @@ class Dialect(ABC):
     def upsert(self, table: Table, found: Found) -> Sequence[str]:
         """Return the statements that take the staged rows in, where they are newer than what is there."""
 
+    def upsert_at_once(self, cursor: Cursor, table: Table, rows: pl.DataFrame) -> bool:  # noqa: ARG002  # most stage first
+        """Take rows in without staging them; False, with nothing done, where database or table is not for it."""
+        return False
+
     def insert_missing(self, table: Table, found: Found) -> str:
         """Return the statement that takes in the staged rows whose key is not there."""
         return fill(

@@ -261,6 +261,9 @@ class SqlTarget:
         if not rows.height:
             return
         dialect, table, found = self._dialect, self._table, self._catalogue(cursor)
+        if table.order and table.withdraw is Withdraw.FLAG and dialect.upsert_at_once(cursor, table, rows):
+            reach("staged")
+            return
         for statement in dialect.open_staging(table, found):
             cursor.execute(statement, ())
         dialect.stage(cursor, table, rows)
