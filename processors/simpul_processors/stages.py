@@ -97,7 +97,7 @@ def advance(
             before,
             next_offset=block.next_offset,
             records=before.records + len(block.values),
-            refused=before.refused + bad[block.partition],
+            refused=before.refused + bad.pop(block.partition, 0),  # once, also where it has several blocks
             current=before.current + fresh[number],
         )
         transaction.put_position(block.partition, after)
