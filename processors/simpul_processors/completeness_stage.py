@@ -39,6 +39,7 @@ class CompletenessStage:
         self.name = "completeness"
         self.topics: Sequence[str] = [ROSTER_TOPIC]
         self.follows: Sequence[str] = [event_topic(province, "report") for province in load_regions().provinces()]
+        self.whole: Sequence[str] = [*self.topics, *self.follows]
         self.declaration = json.dumps([_VERSION, ROSTER_SCHEMA, COVERAGE_SCHEMA, event_type("report").schema])
         self._roster_intake = RecordIntake(ROSTER_SCHEMA, registry)
         self._report_intake = EventIntake(event_type("report"), registry)

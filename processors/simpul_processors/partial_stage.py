@@ -39,6 +39,7 @@ class PartialStage:
         self.name = f"{view.spec.name}.partial"
         self.topics: Sequence[str] = input_topics(view.spec)
         self.follows: Sequence[str] = ()
+        self.whole: Sequence[str] = self.topics
         self.declaration = view.declaration
         self._view = view
         self._intake = EventIntake(event_type(view.spec.event_type), registry, view.columns)
