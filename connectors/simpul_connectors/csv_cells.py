@@ -23,6 +23,6 @@ def safe_cell(value: Any) -> Any:  # noqa: ANN401  # any cell
     return value
 
 
-def write_rows(to: TextIO, rows: Sequence[Sequence[Any]]) -> None:
+def write_rows(to: TextIO, rows: Sequence[Sequence[Any]], line_end: str = "\r\n") -> None:
     """Write rows of safe cells as RFC 4180 has them, None as an empty cell; the stream must leave line ends alone."""
-    csv.writer(to).writerows([safe_cell(cell) for cell in row] for row in rows)
+    csv.writer(to, lineterminator=line_end).writerows([safe_cell(cell) for cell in row] for row in rows)

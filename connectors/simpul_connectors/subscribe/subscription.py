@@ -174,7 +174,7 @@ class Subscription:
 
     # Figures by the batch.
 
-    async def batches(self) -> AsyncIterator[Batch]:
+    async def batches(self) -> AsyncGenerator[Batch, None]:
         """Give figures as they come together; the caller saves the cursor of what it has handled.
 
         A batch without figures comes where others have moved the cursor, and from time to time.
