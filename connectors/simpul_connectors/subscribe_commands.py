@@ -1,7 +1,6 @@
 """The command `simpul subscribe`: figures on stdout as they are and as they change, words on stderr."""
 
 import asyncio
-import contextlib
 import os
 import select
 import signal
@@ -87,6 +86,8 @@ def subscribe(  # noqa: PLR0913, PLR0917  # typer makes an option of each argume
             _say(f"Mengikuti '{view}'; Ctrl-C untuk berhenti.", f"Following '{view}'; Ctrl-C stops it.")
         form = "csv" if as_csv else "json" if as_json or not sys.stdout.isatty() else "table"
         _run(_print(subscription, _printer(form, view, header=not subscription.is_resumed), store, told))
+    if not told.figures and (once or parquet is not None):
+        _say("Tidak ada angka yang cocok.", "There are no figures that fit.")
     if told.withheld:
         _say(
             f"{told.withheld} dari {told.figures} angka ditahan karena cakupannya.",
@@ -143,20 +144,17 @@ async def _into_parquet(subscription: "Subscription", view: str, path: Path, tol
 
 def _run(work: Coroutine[Any, Any, None]) -> None:
     """Run until it ends, or Ctrl-C, SIGTERM or the end of the pipe ends it: none of these is a mistake."""
-
-    async def until_told() -> None:
-        task = asyncio.ensure_future(work)
-        with contextlib.suppress(NotImplementedError):  # Windows
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-        await task
-
+    # As Ctrl-C, also while a reader that has stopped keeps us waiting in a write.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        asyncio.run(until_told())
-    except (KeyboardInterrupt, asyncio.CancelledError):
+        asyncio.run(work)
+    except KeyboardInterrupt:
         return
     except BrokenPipeError:
         # Else Python flushes once more at its end, and complains.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _nobody_reads() -> bool:

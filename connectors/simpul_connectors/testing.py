@@ -14,7 +14,7 @@ from simpul_connectors.sinks.plan import Plan, Step
 from simpul_connectors.sinks.table import Table, Withdraw
 from simpul_connectors.sinks.target import BadRow, Control, Move, Position, Sifted, State, check_generation, is_stored
 from simpul_connectors.subscribe.cursor import Cursor
-from simpul_schemas.figures import NOT_STATED, view_spec
+from simpul_schemas.figures import NOT_STATED, VIEW_SPECS, view_spec
 from simpul_schemas.log import Outgoing, Partition, StartOffset
 from simpul_schemas.regions import level_of
 from simpul_schemas.rows import encode
@@ -57,6 +57,10 @@ class FigureBus:
     async def cluster_id(self) -> str:
         """See `simpul_connectors.subscribe.source.FigureSource`."""
         return self.cluster
+
+    async def topics(self) -> frozenset[str]:
+        """See `simpul_connectors.subscribe.source.FigureSource`; one that was never used is there too."""
+        return frozenset(self.log.topics) | {view_topic(name) for name in VIEW_SPECS}
 
     def publish(self, view: str, region: str, revision: int, **fields: Any) -> int:  # noqa: ANN401  # the fields of a figure
         """Append a figure and return its offset; what is not named is 0, not stated, of no period, without roster."""

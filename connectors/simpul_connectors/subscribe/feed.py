@@ -112,6 +112,8 @@ class Feed:
     async def _begin(self) -> None:
         """Find where to begin, and connect."""
         self._cluster = await self._source.cluster_id()
+        if self._topic not in await self._source.topics():
+            raise NoSuchTopic(self._topic)
         if isinstance(self._start, Cursor):
             self._check(self._start)
             self._anchors = dict(self._start.partitions)
@@ -128,8 +130,6 @@ class Feed:
             await self._tail.open()
         except LogBeganAnew:
             raise self._another_topic() from None
-        if not self._tail.ends:
-            raise NoSuchTopic(self._topic)
         if any(end < self._reached.get(at.number, _NOWHERE).next_offset for at, end in self._tail.ends.items()):
             raise self._another_topic()
 

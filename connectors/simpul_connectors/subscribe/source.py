@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from simpul_schemas.connection import Connection, client_options
-from simpul_schemas.kafka_log import AssignedReader, cluster_id
+from simpul_schemas.kafka_log import AssignedReader, cluster_id, topics_there
 from simpul_schemas.log import LogReader, StartOffset
 from simpul_schemas.registry import Registry
 
@@ -22,6 +22,9 @@ class FigureSource(Protocol):
     async def cluster_id(self) -> str:
         """Return the name of the cluster, by which a cursor knows whether its offsets are of this log."""
 
+    async def topics(self) -> frozenset[str]:
+        """Return the topics that are there."""
+
 
 class KafkaSource:
     """The bus that settings name."""
@@ -38,3 +41,7 @@ class KafkaSource:
     async def cluster_id(self) -> str:
         """See `FigureSource`."""
         return await cluster_id(self._servers, **self._options)
+
+    async def topics(self) -> frozenset[str]:
+        """See `FigureSource`."""
+        return await topics_there(self._servers, **self._options)

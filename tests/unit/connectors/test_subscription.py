@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simpul_connectors.errors import CursorUnusable, NoSuchName, NoSuchTopic
+from simpul_connectors.errors import CursorUnusable, NoSuchName
 from simpul_connectors.subscribe import Cursor, Figure, FigureCoverage, Start, Subscription, Wanted, feed
 from simpul_connectors.subscribe.tail import TailLimits
 from simpul_connectors.testing import FigureBus, InMemoryCursor
@@ -412,15 +412,6 @@ def test_a_cursor_is_read_back_from_its_text(view: str, cluster: str, at: dict[i
 
 
 # When something is away.
-
-
-def test_a_topic_that_is_not_there_is_named() -> None:
-    class Empty(FigureBus):
-        def reader(self, topics: Sequence[str], start: StartOffset) -> InMemoryReader:
-            return super().reader([], start)
-
-    with subscribed(Empty(), once=True) as figures, pytest.raises(NoSuchTopic, match=TOPIC):
-        next(iter(figures))
 
 
 def test_outages_are_waited_out_and_told_once_and_with_once_they_raise() -> None:
