@@ -13,7 +13,8 @@ import pytest
 
 from simpul_connectors.sinks.dialects import mariadb, open_target
 from simpul_connectors.sinks.run import Limits, SinkRunner
-from simpul_connectors.sinks.spec import parse_spec
+from simpul_connectors.sinks.spec import SinkSpec, parse_spec
+from simpul_connectors.sinks.target import Position
 from simpul_schemas.contract import EVENT_TYPES
 from simpul_schemas.log import Outgoing
 from simpul_schemas.rows import encode
@@ -65,11 +66,11 @@ def ministry(request: pytest.FixtureRequest) -> Ministry:
     url = request.getfixturevalue(f"{request.param}_url")
     if request.param == "postgresql":
         found = Ministry(url, "statistik.tps", lambda: psycopg.connect(url))
-        found.execute("CREATE SCHEMA statistik")
+        found.execute("CREATE SCHEMA IF NOT EXISTS statistik")
     else:
         settings = mariadb._settings(url)
         found = Ministry(url, "statistik_tps", lambda: pymysql.connect(**settings))
-    found.execute(f"CREATE TABLE {found.table} ({COLUMNS})")
+    found.execute(f"DROP TABLE IF EXISTS {found.table}")
     return found
 
 
@@ -89,7 +90,31 @@ def event(number: int, subject: str, **given: object) -> dict[str, Any]:
     return dict.fromkeys(TYPE.model.model_fields) | times | own | given
 
 
+def filled_from(events: list[dict[str, Any]], ministry: Ministry, spec: SinkSpec) -> tuple[InMemoryLog, Position]:
+    """Fill a table from a log of these events; returns the log with its quarantine, and how far the sink has come."""
+    log, registry = InMemoryLog(), InMemoryRegistry()
+    schema_id = registry.register("events", TYPE.schema)
+    for found in events:
+        log.append(Outgoing(TOPIC, b"k", frame(schema_id, encode(TYPE.parsed_schema, found))))
+    with closing(open_target(ministry.url, spec.name, spec.table)) as target:
+        assert not target.plan().blocks
+        target.prepare()
+        limits = Limits(poll_seconds=0.01)
+        runner = SinkRunner(spec, registry, target, limits, quarantine=InMemoryWriter(log))
+
+        async def go() -> None:
+            reader = InMemoryReader(log, [TOPIC], runner.start_offset)
+            await reader.start()
+            ends = await reader.end_offsets()
+            await runner.run(reader, lambda: runner.has_reached(ends))
+
+        asyncio.run(go())
+        (position,) = target.positions().values()
+    return log, position
+
+
 def test_right_rows_arrive_in_a_ministrys_own_table_and_the_others_go_home_with_the_reason(ministry: Ministry) -> None:
+    ministry.execute(f"CREATE TABLE {ministry.table} ({COLUMNS})")
     events = [
         event(1, "tps:1"),
         event(2, "tps:2"),
@@ -102,23 +127,8 @@ def test_right_rows_arrive_in_a_ministrys_own_table_and_the_others_go_home_with_
         event(9, "tps:9"),
         event(10, "tps:9", revision=2, registered=-5),  # refused by the rules, not by the table
     ]
-    log, registry = InMemoryLog(), InMemoryRegistry()
-    schema_id = registry.register("events", TYPE.schema)
-    for found in events:
-        log.append(Outgoing(TOPIC, b"k", frame(schema_id, encode(TYPE.parsed_schema, found))))
     spec = parse_spec(SPEC.replace("TABLE", ministry.table), "kementerian.yaml")
-    target = open_target(ministry.url, spec.name, spec.table)
-    assert not target.plan().blocks
-    target.prepare()
-    runner = SinkRunner(spec, registry, target, Limits(poll_seconds=0.01), quarantine=InMemoryWriter(log))
-
-    async def go() -> None:
-        reader = InMemoryReader(log, [TOPIC], runner.start_offset)
-        await reader.start()
-        ends = await reader.end_offsets()
-        await runner.run(reader, lambda: runner.has_reached(ends))
-
-    asyncio.run(go())
+    log, position = filled_from(events, ministry, spec)
     rows = ministry.execute(f"SELECT subjek, revisi, dpt, petugas FROM {ministry.table} ORDER BY subjek")
     assert [tuple(row) for row in rows] == [
         ("tps:1", 1, 1, "bagian data"),
@@ -136,6 +146,18 @@ def test_right_rows_arrive_in_a_ministrys_own_table_and_the_others_go_home_with_
     assert words.keys() == reasons.keys()
     assert all(any(reason in words[offset] for reason in some) for offset, some in reasons.items()), words
     assert {headers["simpul_codes"] for headers in told} == {b"sink.row_refused"}
-    (position,) = target.positions().values()
     assert (position.next_offset, position.refused) == (10, 6)
-    target.close()
+
+
+@pytest.mark.parametrize("ministry", ["mariadb"], indirect=True)
+def test_a_ministrys_trigger_is_called_for_an_insert_only_where_a_row_is_new(ministry: Ministry) -> None:
+    """As it would not be by INSERT ... ON DUPLICATE KEY UPDATE, which a table without triggers is filled by."""
+    spec = parse_spec(SPEC.replace("TABLE", "bertrigger").replace("kementerian", "bertrigger"), "bertrigger.yaml")
+    filled_from([event(1, "tps:1")], ministry, spec)
+    ministry.execute("CREATE TABLE catatan (subjek varchar(255))")
+    ministry.execute(
+        "CREATE TRIGGER masuk BEFORE INSERT ON bertrigger FOR EACH ROW INSERT INTO catatan VALUES (NEW.subjek)"
+    )
+    filled_from([event(1, "tps:1"), event(2, "tps:1", revision=2), event(3, "tps:2")], ministry, spec)
+    assert ministry.execute("SELECT subjek FROM catatan") == [("tps:2",)]
+    assert ministry.execute("SELECT subjek, revisi FROM bertrigger ORDER BY subjek") == [("tps:1", 2), ("tps:2", 1)]
