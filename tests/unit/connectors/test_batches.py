@@ -96,7 +96,7 @@ def test_a_small_rest_of_what_was_fetched_is_joined_by_what_comes_next(first: in
     class InParts(InMemoryReader):
         """Hands a rest out alone, as a reader does that has cut its last batch."""
 
-        async def read(self, max_records: int, timeout_seconds: float) -> list[Block]:  # noqa: ARG002  # sizes are given
+        async def read(self, max_records: int, timeout_seconds: float) -> list[Block]:
             return await super().read(sizes.pop(0), timeout_seconds)
 
     async def go() -> Any:
