@@ -16,15 +16,7 @@ import polars as pl
 
 from simpul_connectors.errors import RowRefused, SinkOfAnotherBus, TargetRefused, TargetUnavailable
 from simpul_connectors.failpoints import reach
-from simpul_connectors.sinks.dialects.dialect import (
-    Connect,
-    Connection,
-    Cursor,
-    Dialect,
-    Standstill,
-    Trouble,
-    fill,
-)
+from simpul_connectors.sinks.dialects.dialect import Connect, Connection, Cursor, Dialect, Standstill, Trouble, fill
 from simpul_connectors.sinks.dialects.ledger import Ledger
 from simpul_connectors.sinks.plan import Found, Plan, Words, plan_table
 from simpul_connectors.sinks.table import Table, Withdraw
