@@ -140,6 +140,18 @@ def test_in_any_order_the_highest_revision_of_each_group_is_what_is_answered(
     assert table.held == len(right)
 
 
+def test_a_figure_that_comes_again_is_no_change() -> None:
+    bus = FigureBus()
+    bus.publish("incident", "73", 1, **MONTH, incidents=1)
+    spec, table = view_spec("incident"), FigureTable()
+    block = bus.log.read(Partition(view_topic("incident"), 0), 0, 10)
+    assert block is not None
+    (piece,) = figure_pieces(spec, FigureIntake(spec, bus.registry).take([block]).frame, 10)
+    place = FigurePlace("incident", "73", "MONTH", "2024-02")
+    assert (table.apply(piece), table.version("incident")) == ({place}, 1)
+    assert (table.apply(piece), table.version("incident")) == (set(), 1)
+
+
 def test_an_older_missing_list_does_not_outlive_a_newer_figure_without_one() -> None:
     bus = FigureBus()
     bus.publish("incident", "73", 1, **MONTH, incidents=1, missing=["Bone"])
