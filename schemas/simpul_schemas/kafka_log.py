@@ -5,7 +5,7 @@ unpacked, and one answer of `read` by `READ_BYTES`, whatever number of records w
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import chain, groupby
 from operator import attrgetter
@@ -190,10 +190,19 @@ class _Reader:
         """See `simpul_schemas.log`."""
         return frozenset(_of(partition) for partition in self._consumer.assignment()) if self._consumer else frozenset()
 
+    async def begin_offsets(self) -> Mapping[Partition, int]:
+        """See `simpul_schemas.log`."""
+        return await self._offsets(self._connected.beginning_offsets)
+
     async def end_offsets(self) -> Mapping[Partition, int]:
         """See `simpul_schemas.log`."""
+        return await self._offsets(self._connected.end_offsets)
+
+    async def _offsets(
+        self, ask: Callable[..., Awaitable[Mapping[aiokafka.TopicPartition, int]]]
+    ) -> Mapping[Partition, int]:
         try:
-            found = await self._connected.end_offsets(list(self._connected.assignment()))
+            found = await ask(list(self._connected.assignment()))
         except KafkaError as error:
             raise _unavailable(self._bootstrap_servers) from error
         return {_of(partition): offset for partition, offset in found.items()}
