@@ -190,6 +190,15 @@ def test_the_children_of_the_nation_are_its_provinces_each_summed_over_the_dimen
         table.children("incident", "ID", "MONTH", "2024-02", {"colour": "red"})
 
 
+def test_sums_of_very_large_amounts_and_revisions_are_exact() -> None:
+    bus = FigureBus()
+    for kind in ("CONFLICT", "DISASTER", "DISTURBANCE"):
+        bus.publish("incident", "73", 2**62, **MONTH, kind=kind, incidents=1, loss_idr=2**62)
+    total = followed(bus).total("incident", "73", "MONTH", "2024-02")
+    assert total is not None
+    assert (total.value("loss_idr"), total.value("incidents"), total.revision) == (3 * 2**62, 3, 3 * 2**62)
+
+
 def test_periods_kinds_and_values_are_listed_for_those_who_choose() -> None:
     bus = FigureBus()
     for period in ("2024-03", "2024-01"):
