@@ -62,6 +62,7 @@ class Source:
     order: tuple[str, ...]
     essential: tuple[str, ...]
     open: Callable[[Registry], Taker]
+    reads: tuple[str, str]
 
 
 def event_source(name: str) -> Source:
@@ -75,6 +76,7 @@ def event_source(name: str) -> Source:
         # Without its action a withdrawn row could not be told from one that counts.
         essential=("subject", "revision", "event_id", "action"),
         open=lambda registry: EventIntake(found, registry),
+        reads=("events", name),
     )
 
 
@@ -96,6 +98,7 @@ def view_source(name: str) -> Source:
         order=("revision",),
         essential=(*key, "revision"),
         open=lambda registry: RecordIntake(found.figure_schema, registry),
+        reads=("view", name),
     )
 
 
