@@ -119,12 +119,25 @@ def _turned_away(request: Request, credentials: Credentials | None) -> Response 
     return None
 
 
-class _Reads:
-    """What consoles show of connectors."""
+class _Connectors:
+    """Connectors, as the desks of sinks know them."""
 
     def __init__(self, watch: Watch, server: str) -> None:
         self._watch = watch
         self._server = server
+
+    async def _judged(self, name: str) -> Verdict:
+        return judge(name, await self._watch.look(name), self._watch.desks[name].spec.file)
+
+    def _desk(self, name: str, message: str) -> Desk:
+        desk = self._watch.desks.get(name)
+        if desk is None:
+            raise _Refusal(404, message.format(name))
+        return desk
+
+
+class _Reads(_Connectors):
+    """What consoles show of connectors."""
 
     def routes(self) -> Sequence[_Route]:
         return (
@@ -139,10 +152,7 @@ class _Reads:
         )
 
     def _spec(self, name: str, message: str = "Connector {} not found") -> SinkSpec:
-        desk = self._watch.desks.get(name)
-        if desk is None:
-            raise _Refusal(404, message.format(name))
-        return desk.spec
+        return self._desk(name, message).spec
 
     async def listed(self, request: Request) -> Response:
         wanted = {part for value in request.query_params.getlist("expand") for part in value.split(",")}
@@ -153,7 +163,9 @@ class _Reads:
         for name, desk in self._watch.desks.items():
             found[name] = {}
             if name in looks:
-                found[name]["status"] = documents.status(desk.spec, judge(name, looks[name]), self._server)
+                found[name]["status"] = documents.status(
+                    desk.spec, judge(name, looks[name], desk.spec.file), self._server
+                )
             if "info" in wanted:
                 found[name]["info"] = documents.info(desk.spec)
         return JSONResponse(found)
@@ -169,12 +181,12 @@ class _Reads:
 
     async def status(self, name: str) -> Response:
         spec = self._spec(name, "No status found for connector {}")
-        return JSONResponse(documents.status(spec, judge(name, await self._watch.look(name)), self._server))
+        return JSONResponse(documents.status(spec, await self._judged(name), self._server))
 
     async def task_status(self, name: str, task: int) -> Response:
         if task != documents.TASK or name not in self._watch.desks:
             raise _Refusal(404, f"No status found for task {name}-{task}")
-        return JSONResponse(documents.task_status(judge(name, await self._watch.look(name)), self._server))
+        return JSONResponse(documents.task_status(await self._judged(name), self._server))
 
     async def topics(self, name: str) -> Response:
         if name not in self._watch.desks:  # as Connect answers
@@ -189,12 +201,8 @@ class _Reads:
         return JSONResponse(documents.offsets(look.positions))
 
 
-class _Commands:
+class _Commands(_Connectors):
     """What consoles do to connectors."""
-
-    def __init__(self, watch: Watch, server: str) -> None:
-        self._watch = watch
-        self._server = server
 
     def routes(self) -> Sequence[_Route]:
         return (
@@ -220,7 +228,7 @@ class _Commands:
         with_tasks, only_failed = (
             request.query_params.get(key, "").lower() == "true" for key in ("includeTasks", "onlyFailed")
         )
-        verdict = judge(name, await self._watch.look(name))
+        verdict = await self._judged(name)
         if not only_failed or verdict.state is ConnectState.FAILED:
             verdict = await self._restart(name, verdict)
         if with_tasks or only_failed:
@@ -231,7 +239,7 @@ class _Commands:
         self._desk(name, "Unknown connector: {}")
         if task != documents.TASK:
             raise _Refusal(404, f"Unknown task: {name}-{task}")
-        await self._restart(name, judge(name, await self._watch.look(name)))
+        await self._restart(name, await self._judged(name))
         return Response(status_code=204)
 
     async def _restart(self, name: str, verdict: Verdict) -> Verdict:
@@ -240,12 +248,6 @@ class _Commands:
             raise _Refusal(409, f"No process is there that could restart. {verdict.trace}")
         await self._do(name, self._watch.desks[name].ask_restart)
         return Verdict(ConnectState.RESTARTING, verdict.worker)
-
-    def _desk(self, name: str, message: str) -> Desk:
-        desk = self._watch.desks.get(name)
-        if desk is None:
-            raise _Refusal(404, message.format(name))
-        return desk
 
     async def _do(self, name: str, work: Callable[[], object]) -> None:
         try:

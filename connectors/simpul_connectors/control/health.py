@@ -46,24 +46,22 @@ class Verdict:
     trace: str = ""
 
 
-def judge(sink: str, look: Look) -> Verdict:
-    """Say what the state of a sink's task is."""
-    beat = look.heartbeat
+def judge(sink: str, look: Look, file: str = "") -> Verdict:
+    """Say what the state of a sink's task is; `file` is what its process is started by, where it is not the name."""
+    beat, start = look.heartbeat, f"'simpul sink run {file or sink}'"
     if look.problem:
         return Verdict(ConnectState.FAILED, "", look.problem)
     if beat is None or not beat.beat_at:
-        return Verdict(
-            ConnectState.UNASSIGNED, "", f"Sink '{sink}' has never run; start it by 'simpul sink run {sink}'."
-        )
-    state, trace = _of(sink, beat)
+        return Verdict(ConnectState.UNASSIGNED, "", f"Sink '{sink}' has never run; start it by {start}.")
+    state, trace = _of(sink, beat, start)
     return Verdict(state, beat.worker, trace)
 
 
-def _of(sink: str, beat: Heartbeat) -> tuple[ConnectState, str]:
+def _of(sink: str, beat: Heartbeat, start: str) -> tuple[ConnectState, str]:
     if beat.state is State.STOPPED:
         return ConnectState.UNASSIGNED, (
             f"The process of sink '{sink}' ended in good order at {moment(beat.beat_at)} and none has begun since; "
-            f"start it by 'simpul sink run {sink}' or its supervisor."
+            f"start it by {start} or its supervisor."
         )
     if beat.state is State.FAILED:
         return ConnectState.FAILED, (

@@ -14,7 +14,7 @@ _ALIVE = frozenset({State.RUNNING, State.WAITING, State.PAUSED})
 
 def document(spec: SinkSpec, look: Look, lag: Lag | None, rows: int | None = None) -> dict[str, Any]:
     """Return all that is known; `rows` only where they were counted, `lag` null where it could not be measured."""
-    verdict, beat, control = judge(spec.name, look), look.heartbeat, look.control
+    verdict, beat, control = judge(spec.name, look, spec.file), look.heartbeat, look.control
     words = beat.words if beat else control.words
     found: dict[str, Any] = {
         "sink": spec.name,
