@@ -120,6 +120,18 @@ class Heart:
         return found
 
 
+def tell_failure(target: Target, error: SimpulError, interval_seconds: float) -> None:
+    """Write down why a process ends that never came to write, unless another copy lives."""
+    try:
+        held, name = target.heartbeat(), worker_name()
+        if held is not None and held.worker != name and not held.is_over:
+            return
+        generation, words = held.generation if held else 0, error.message_en
+        target.sign(Sign(generation, State.FAILED, interval_seconds, words, words, name))
+    except (TargetUnavailable, TargetRefused) as away:
+        _log.info("the failure could not be written down: %s", away)
+
+
 def _ending(error: BaseException | None) -> tuple[State, str]:
     if error is None or isinstance(error, asyncio.CancelledError | KeyboardInterrupt):
         return State.STOPPED, ""

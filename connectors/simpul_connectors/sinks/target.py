@@ -122,6 +122,11 @@ class Heartbeat:
         """Whether the process that gave this sign is taken for dead."""
         return self.age_seconds > LATE_INTERVALS * self.interval_seconds
 
+    @property
+    def is_over(self) -> bool:
+        """Whether no process gives signs any more: it ended, or is taken for dead."""
+        return self.is_late or self.state in {State.STOPPED, State.FAILED}
+
 
 @dataclass(frozen=True)
 class BadRow:

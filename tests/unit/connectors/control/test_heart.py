@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from simpul_connectors.control.heart import Heart
+from simpul_connectors.control.heart import Heart, tell_failure
 from simpul_connectors.errors import TargetUnavailable
 from simpul_connectors.sinks.spec import load_spec
 from simpul_connectors.sinks.target import Heartbeat, Sign, State
@@ -158,3 +158,15 @@ def test_a_database_that_is_away_stops_no_heart(body: Body) -> None:
 
     asyncio.run(go())
     assert body.last.error == "kept until it is written"
+
+
+def test_a_process_that_never_came_to_write_says_why_unless_another_lives(body: Body) -> None:
+    why = TargetUnavailable("Jauh.", "The table does not fit.")
+    tell_failure(body.target, why, 1)
+    assert (body.last.state, body.last.words, body.last.error) == (State.FAILED, *["The table does not fit."] * 2)
+    body.target.sign(Sign(4, State.RUNNING, 1))
+    tell_failure(body.target, why, 1)
+    assert body.last.state is State.RUNNING
+    body.target.sign(Sign(4, State.STOPPED, 1))
+    tell_failure(body.target, why, 1)
+    assert body.last.state is State.FAILED
