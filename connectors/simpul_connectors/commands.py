@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simpul_schemas.errors import BrokerUnavailable
+from simpul_schemas.stdout import print_json
 
 if TYPE_CHECKING:
     from simpul_connectors.control.health import Look
@@ -216,7 +217,7 @@ def _print_status(sink: str, *, as_json: bool, with_lag: bool = True) -> None:
         rows = target.rows()
     found = document(spec, look, _measure(spec, look) if with_lag else None, rows)
     if as_json:
-        sys.stdout.write(json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+        print_json(found)
     else:
         sys.stdout.write("".join(f"{title:<32}{value}\n" for title, value in lines(found)))
 
