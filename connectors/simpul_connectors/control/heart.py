@@ -8,6 +8,7 @@ import asyncio
 import logging
 import os
 import socket
+import threading
 from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol, Self
@@ -63,6 +64,7 @@ class Heart:
         self._worker = worker
         self._interval_seconds = interval_seconds
         self._on_beat = on_beat
+        self._lock = threading.Lock()
         self._task: asyncio.Task[None] | None = None
         self._first = True
         self._last: tuple[State, str] | None = None
@@ -109,7 +111,8 @@ class Heart:
         error = self._runner.last_error
         sign = Sign(generation, state, self._interval_seconds, words, error, self._worker, self._first)
         try:
-            found = self._target.sign(sign)
+            with self._lock:  # a beat that was cut off may still be on its way when the last one is given
+                found = self._target.sign(sign)
         except (TargetUnavailable, TargetRefused) as away:
             _log.info("no sign of life could be written down: %s", away)
             return None

@@ -4,14 +4,16 @@ What was seen is good for a moment, so many consoles ask a database no more ofte
 """
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeVar
 
 from simpul_connectors.control.desk import Desk
 from simpul_connectors.control.health import Look
 from simpul_connectors.control.lag import Lag, LagMeter, lag
+from simpul_connectors.errors import TargetUnavailable
 from simpul_schemas.errors import BrokerUnavailable
 
 _Result = TypeVar("_Result")
@@ -21,7 +23,6 @@ ANSWER_SECONDS = 5.0
 #: How long what was seen is good for.
 _FRESH_SECONDS = 1.0
 _LAG_FRESH_SECONDS = 10.0
-_UNANSWERED = Look(problem=f"The database did not answer within {ANSWER_SECONDS:g} s; check address and network.")
 
 
 def _now_micros() -> int:
@@ -34,7 +35,7 @@ class Watch:
     Args:
         desks: By the names of their sinks.
         meter: Asks the log how far they are behind; None where no broker is named.
-        answer_seconds: How long a database may take.
+        answer_seconds: How long a database, or the broker, may take.
         now: The clock, microseconds since the epoch; only ages of waiting records are taken from it.
     """
 
@@ -49,8 +50,7 @@ class Watch:
         self._meter = meter
         self._answer_seconds = answer_seconds
         self._now = now
-        # One thread a sink may hang in its database while others are asked, and answer a command.
-        self._threads = ThreadPoolExecutor(2 * len(desks) + 2, "sink")
+        self._doing: set[str] = set()
         self._looking: dict[str, asyncio.Task[Look]] = {}
         self._seen: dict[str, tuple[float, Look]] = {}
         self._lags: dict[str, tuple[float, Lag | None]] = {}
@@ -59,7 +59,7 @@ class Watch:
     async def look(self, name: str) -> Look:
         """Return what stands in the database of a sink."""
         loop = asyncio.get_running_loop()
-        at, seen = self._seen.get(name, (-_FRESH_SECONDS, _UNANSWERED))
+        at, seen = self._seen.get(name, (-_FRESH_SECONDS, Look()))
         if loop.time() - at < _FRESH_SECONDS:
             return seen
         task = self._looking.get(name)
@@ -68,7 +68,7 @@ class Watch:
         try:
             return await asyncio.wait_for(asyncio.shield(task), self._answer_seconds)
         except TimeoutError:
-            return _UNANSWERED
+            return Look(problem=_unanswered(self._answer_seconds).message_en)
 
     async def look_at_all(self) -> Mapping[str, Look]:
         """Return what stands in the databases of all sinks."""
@@ -78,21 +78,37 @@ class Watch:
     async def _look(self, name: str) -> Look:
         loop = asyncio.get_running_loop()
         try:
-            found = await loop.run_in_executor(self._threads, self.desks[name].look)
+            found = await _in_thread(self.desks[name].look)
             self._seen[name] = loop.time(), found
             return found
         finally:
             self._looking.pop(name, None)
 
-    async def do(self, name: str, work: Callable[[], _Result]) -> _Result:
-        """Do something at a desk; what was seen of its sink is no longer good."""
+    async def do(self, name: str, work: Callable[[], object]) -> None:
+        """Do something at a desk; what was seen of its sink is no longer good.
+
+        Raises what the database says, and `TargetUnavailable` where it does not answer in time: then the work may
+        still be done, and until it is over no other is begun.
+        """
+        if name in self._doing:
+            raise _unanswered(self._answer_seconds)
+        self._doing.add(name)
+        task = asyncio.create_task(self._do(name, work))
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+            await asyncio.wait_for(asyncio.shield(task), self._answer_seconds)
+        except TimeoutError:
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
+            raise _unanswered(self._answer_seconds) from None
+
+    async def _do(self, name: str, work: Callable[[], object]) -> None:
+        try:
+            await _in_thread(work)
         finally:
+            self._doing.discard(name)
             self._seen.pop(name, None)
 
     async def lag(self, name: str) -> Lag | None:
-        """Return how far a sink is behind; None where broker or database cannot be asked."""
+        """Return how far a sink is behind; None where broker or database cannot be asked, or do not answer in time."""
         loop = asyncio.get_running_loop()
         at, seen = self._lags.get(name, (-_LAG_FRESH_SECONDS, None))
         if loop.time() - at < _LAG_FRESH_SECONDS:
@@ -100,7 +116,10 @@ class Watch:
         task = self._measuring.get(name)
         if task is None:
             task = self._measuring[name] = asyncio.create_task(self._measure(name))
-        return await task
+        try:
+            return await asyncio.wait_for(asyncio.shield(task), self._answer_seconds)
+        except TimeoutError:
+            return None
 
     async def _measure(self, name: str) -> Lag | None:
         try:
@@ -117,6 +136,35 @@ class Watch:
         self._lags[name] = asyncio.get_running_loop().time(), found
         return found
 
-    def close(self) -> None:
-        """Give the threads up; one that hangs in a database is not waited for."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+
+async def _in_thread(work: Callable[[], _Result]) -> _Result:
+    """Do blocking work in a thread that keeps nobody from ending the process: a database may hang for ever."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[_Result] = loop.create_future()
+
+    def tell(result: _Result | None, error: BaseException | None) -> None:
+        if future.done():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(result)  # type: ignore[arg-type]  # where there is no error there is a result
+
+    def run() -> None:
+        result, error = None, None
+        try:
+            result = work()
+        except BaseException as raised:  # noqa: BLE001  # it is handed on
+            error = raised
+        with suppress(RuntimeError):  # the loop is closed: nobody waits
+            loop.call_soon_threadsafe(tell, result, error)
+
+    threading.Thread(target=run, name="sink", daemon=True).start()
+    return await future
+
+
+def _unanswered(seconds: float) -> TargetUnavailable:
+    return TargetUnavailable(
+        f"Basis data tidak menjawab dalam {seconds:g} detik; periksa alamat dan jaringan.",
+        f"The database did not answer within {seconds:g} s; check address and network.",
+    )

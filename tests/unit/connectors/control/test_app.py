@@ -1,5 +1,6 @@
 """Kafka Connect's REST paths over sinks in memory, held to recorded answers of a real Connect 4.3.1 worker."""
 
+import asyncio
 import base64
 import json
 import threading
@@ -15,6 +16,7 @@ from simpul_connectors.control.app import make_app
 from simpul_connectors.control.credentials import Credentials, credentials_for
 from simpul_connectors.control.desk import Desk, open_desks
 from simpul_connectors.control.documents import PLUGIN
+from simpul_connectors.control.lag import Waiting
 from simpul_connectors.control.watch import Watch
 from simpul_connectors.errors import SinkSpecError, TargetRefused, TargetUnavailable
 from simpul_connectors.sinks.spec import SinkSpec, load_spec
@@ -320,8 +322,24 @@ def test_a_database_that_hangs_makes_nobody_wait_for_it(ministry: Ministry) -> N
             found = client.get("/connectors", params={"expand": "status"}).json()
         assert found[NAME]["status"]["connector"]["state"] == "RUNNING"
         assert "did not answer" in found[FAILED]["status"]["connector"]["trace"]
-        assert len(watch._threads._threads) <= 2 * 2 + 2
+        for _ in range(3):
+            refused = client.put(f"/connectors/{FAILED}/pause")
+            assert (refused.status_code, "did not answer" in refused.json()["message"]) == (500, True)
+        assert [thread.name for thread in threading.enumerate()].count("sink") == 2
         freed.set()
+
+
+def test_a_broker_that_hangs_costs_the_lag_and_nothing_else(ministry: Ministry) -> None:
+    class Hanging:
+        async def measure(self, topics: object, stored: object) -> dict[Partition, Waiting]:
+            await asyncio.Event().wait()
+            return {}
+
+    watch = Watch(open_desks([NAME], ministry.open), Hanging(), 0.05)
+    with TestClient(make_app(watch, "127.0.0.1:8083", ""), base_url="http://127.0.0.1") as client:
+        told = client.get("/metrics").text
+    assert f'simpul_sink_up{{sink="{NAME}"}} 1.0' in told
+    assert "simpul_sink_lag_records{" not in told
 
 
 def test_a_page_of_another_site_steers_nothing(client: TestClient, ministry: Ministry) -> None:
