@@ -188,6 +188,25 @@ def test_a_click_on_a_province_shows_its_own_and_no_other(ministry: Ministry) ->
     assert one["reported_percent"] == two["reported_percent"]
 
 
+def test_a_link_keeps_what_was_chosen_and_chooses_the_region(ministry: Ministry) -> None:
+    board = ministry.boards["simpul-incident.json"]
+    urls = [
+        found["value"][0]["url"]
+        for panel in board["panels"]
+        for override in panel["fieldConfig"]["overrides"]
+        for found in override["properties"]
+        if found["id"] == "links"
+    ]
+    kept = "".join(
+        f"${{{name}:queryparam}}&" for name in ("sumber", "period_kind", "period", "kind", "phase", "severity")
+    )
+    head = f"/d/simpul-incident?${{__url_time_range}}&{kept}"
+    assert urls == [
+        head + "var-province=${__data.fields.region}",
+        head + "${province:queryparam}&var-regency=${__data.fields.region}",
+    ]
+
+
 def test_the_lists_to_choose_from_are_those_of_the_table(ministry: Ministry) -> None:
     for board in ministry.boards.values():
         for variable in board["templating"]["list"]:

@@ -22,6 +22,8 @@ SCHEMA_VERSION = 39
 _ONE_AT_A_TIME = frozenset({"account_level", "unit", "election", "report_kind"})
 _KNOWN = "_known"
 _WIDTH = 24
+#: Levels below the nation, from above.
+_DOWN = ("province", "regency", "district")
 Json = dict[str, Any]
 
 
@@ -32,6 +34,10 @@ class _Board:
     spec: SinkSpec
     view: ViewSpec
     table: str
+
+    @property
+    def uid(self) -> str:
+        return f"simpul-{self.view.name.replace('_', '-')}"
 
     @property
     def has_periods(self) -> bool:
@@ -99,8 +105,7 @@ def dashboard(spec: SinkSpec, database: Database) -> Json:
         panels.append(_regions(board, level, title, condition))
     panels += _silent(board)
     title = board.view.doc.partition(". ")[0]
-    uid = f"simpul-{board.view.name.replace('_', '-')}"
-    return _whole(uid, f"Simpul: {title}", database, _variables(board), _placed(panels))
+    return _whole(board.uid, f"Simpul: {title}", database, _variables(board), _placed(panels))
 
 
 def status_dashboard(schema: tuple[str, ...], database: Database) -> Json:
@@ -132,6 +137,9 @@ def _trend(board: _Board) -> list[Json]:
     )
     panel = _panel("timeseries", "Perkembangan / Over time", query, 9)
     panel["targets"][0]["format"] = "time_series"
+    matcher = {"id": "byRegexp", "options": "/_percent$|^rate_|^Melapor|^Terisi/"}
+    right = {"matcher": matcher, "properties": [{"id": "custom.axisPlacement", "value": "right"}]}
+    panel["fieldConfig"]["overrides"].append(right)
     return [_named(panel, board)]
 
 
@@ -142,13 +150,18 @@ def _regions(board: _Board, level: str, title: str, condition: str) -> Json:
         f"WHERE level = '{level}' AND {board.chosen()}{condition} GROUP BY region ORDER BY region"
     )
     panel = _panel("table", title, query, 10)
-    below = {"province": "province", "regency": "regency"}.get(level)
-    if below is not None:  # a click on a region opens what lies in it
-        url = f"?${{__url_time_range}}&${{__all_variables}}&var-{below}=${{__data.fields.region}}"
-        link = {"title": "Buka / Open", "url": url, "targetBlank": False}
-        override = _override("region_name", "links", [link])
-        panel["fieldConfig"]["overrides"].append(override)
+    if level != _DOWN[-1]:
+        link = {"title": "Buka / Open", "url": _inside(board, level), "targetBlank": False}
+        panel["fieldConfig"]["overrides"].append(_override("region_name", "links", [link]))
     return _named(panel, board)
+
+
+def _inside(board: _Board, level: str) -> str:
+    """Return the address that a click on a region opens: the same dashboard, with that region chosen."""
+    kept = ["sumber", *(one["name"] for one in _variables(board)), *_DOWN[: _DOWN.index(level)]]
+    names = [name for name in dict.fromkeys(kept) if name not in _DOWN[_DOWN.index(level) :]]
+    chosen = "&".join(f"${{{name}:queryparam}}" for name in names)
+    return f"/d/{board.uid}?${{__url_time_range}}&{chosen}&var-{level}=${{__data.fields.region}}"
 
 
 def _silent(board: _Board) -> list[Json]:
