@@ -22,16 +22,16 @@ def serve(
 
     Examples: simpul sink serve | simpul sink serve /etc/simpul/sinks --port 8084
     """
-    from simpul_connectors.control.server import open_app  # noqa: PLC0415  # a web server, only for this
-    from simpul_connectors.control.server import serve as answer  # noqa: PLC0415  # the same
+    from simpul_connectors.control import server  # noqa: PLC0415  # a web server, only for this
     from simpul_schemas.settings import load_settings  # noqa: PLC0415  # the same
 
-    app = open_app(sinks or (), host, port, load_settings())
+    app = server.open_app(sinks or (), host, port, load_settings())
+    listener = server.listen(host, port)
     sys.stderr.write(
         f"Antarmuka Kafka Connect di http://{host}:{port}; Ctrl-C untuk berhenti. / "
         f"Kafka Connect's interface at http://{host}:{port}; Ctrl-C stops it.\n"
     )
-    answer(app, host, port)
+    server.serve(app, listener)
 
 
 def dashboards(

@@ -17,6 +17,7 @@ from simpul_connectors.control.credentials import Credentials, credentials_for
 from simpul_connectors.control.desk import Desk, open_desks
 from simpul_connectors.control.documents import PLUGIN
 from simpul_connectors.control.lag import Waiting
+from simpul_connectors.control.server import listen
 from simpul_connectors.control.watch import Watch
 from simpul_connectors.errors import SinkSpecError, TargetRefused, TargetUnavailable
 from simpul_connectors.sinks.spec import SinkSpec, load_spec
@@ -373,6 +374,11 @@ def test_other_addresses_than_this_machines_need_a_password(tmp_path: Path) -> N
     secret.chmod(0o600)
     named = {"SIMPUL__CONTROL__USER": "a", "SIMPUL__CONTROL__PASSWORD_FILE": str(secret)}
     assert credentials_for("0.0.0.0", load_settings(named)) == Credentials("a", "rahasia")
+
+
+def test_an_address_that_is_taken_is_told() -> None:
+    with listen("127.0.0.1", 0) as taken, pytest.raises(SettingsError, match="choose another --host or --port"):
+        listen("127.0.0.1", taken.getsockname()[1])
 
 
 def test_two_sinks_of_one_name_and_an_empty_folder_are_refused(ministry: Ministry, tmp_path: Path) -> None:
