@@ -11,15 +11,17 @@ from prometheus_client import generate_latest
 from typer.testing import CliRunner, Result
 
 from simpul_connectors import commands
+from simpul_connectors.control import server
+from simpul_connectors.control.lag import Waiting
 from simpul_connectors.errors import SinkSpecError, TargetUnavailable
 from simpul_connectors.metrics import SinkMetrics
 from simpul_connectors.sinks import dialects
 from simpul_connectors.sinks.spec import load_spec
-from simpul_connectors.testing import InMemoryDatabase, InMemoryTarget
+from simpul_connectors.testing import InMemoryDatabase, InMemoryLagMeter, InMemoryTarget
 from simpul_schemas import connection, kafka_log
-from simpul_schemas.errors import SettingsError
+from simpul_schemas.errors import BrokerUnavailable, SettingsError
 from simpul_schemas.figures import PARTICIPATION
-from simpul_schemas.log import Outgoing, StartOffset
+from simpul_schemas.log import Outgoing, Partition, StartOffset
 from simpul_schemas.settings import load_settings
 from simpul_schemas.testing import InMemoryLog, InMemoryReader, InMemoryRegistry
 
@@ -198,6 +200,27 @@ def test_a_plan_that_cannot_work_exits_with_1_and_says_why(tmp_path: Path) -> No
     assert result.exit_code == 1
     assert "written 'Level'" in result.stderr
     assert "'petugas'" in result.stderr
+
+
+def test_status_tells_the_lag_and_does_without_where_no_broker_answers(
+    bus: InMemoryLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call("run", SINK, "--once")
+    bus.append(Outgoing(TOPIC, b"k", b"one more"))
+    assert json.loads(call("status", SINK, "--json").stdout)["lag"] is None
+    monkeypatch.setattr(server, "open_meter", lambda _settings: InMemoryLagMeter(bus))
+    found = json.loads(call("status", SINK, "--json").stdout)["lag"]
+    assert (found["records"], found["partitions"]) == (1, {f"{TOPIC}/0": 1})
+    assert found["seconds"] > 0
+
+    class Away(InMemoryLagMeter):
+        async def measure(self, topics: object, stored: object) -> dict[Partition, Waiting]:
+            raise BrokerUnavailable("Jauh.", "Broker away.")
+
+    monkeypatch.setattr(server, "open_meter", lambda _settings: Away(bus))
+    away = call("status", SINK, "--json")
+    assert json.loads(away.stdout)["lag"] is None
+    assert (away.exit_code, "Broker away." in away.stderr) == (0, True)
 
 
 def test_a_paused_sink_says_so_and_stores_nothing_until_it_is_resumed(bus: InMemoryLog) -> None:
