@@ -1,11 +1,16 @@
-"""Twins in memory of a sink's database and of what asks a log for lag. For tests of this and other code."""
+"""Twins in memory of a sink's database, of what asks a log for lag, and of a bus that publishes figures.
 
+For tests of this and other code.
+"""
+
+import json
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import fastavro
 import polars as pl
 
 from simpul_connectors.control.lag import Waiting
@@ -25,9 +30,15 @@ from simpul_connectors.sinks.target import (
     fitting,
     is_stored,
 )
-from simpul_schemas.log import Partition
+from simpul_connectors.subscribe.cursor import Cursor
+from simpul_schemas.figures import NOT_STATED, VIEW_SPECS, view_spec
+from simpul_schemas.log import Outgoing, Partition, StartOffset
+from simpul_schemas.regions import level_of
+from simpul_schemas.rows import encode
 from simpul_schemas.rules import Text
-from simpul_schemas.testing import InMemoryLog
+from simpul_schemas.testing import InMemoryLog, InMemoryReader, InMemoryRegistry
+from simpul_schemas.topics import value_subject, view_topic
+from simpul_schemas.wire import frame
 
 #: A row by the names of its columns; times are microseconds since the epoch.
 Row = Mapping[str, Any]
@@ -48,6 +59,72 @@ class InMemoryDatabase:
 
 
 _NO_HEARTBEAT = Heartbeat(0, State.NEW, "", "", 0, 0, 0, "", 0, 0, 0, 0)
+
+
+class FigureBus:
+    """A bus in memory onto which a test publishes figures, completeness and restatements.
+
+    See `simpul_connectors.subscribe.source.FigureSource`.
+    """
+
+    def __init__(self, cluster: str = "memory") -> None:
+        self.cluster = cluster
+        self.log = InMemoryLog()
+        self.registry = InMemoryRegistry()
+        self._schemas: dict[str, tuple[int, Any]] = {}
+
+    def reader(self, topics: Sequence[str], start: StartOffset) -> InMemoryReader:
+        """See `simpul_connectors.subscribe.source.FigureSource`."""
+        return InMemoryReader(self.log, topics, start)
+
+    async def cluster_id(self) -> str:
+        """See `simpul_connectors.subscribe.source.FigureSource`."""
+        return self.cluster
+
+    async def topics(self) -> frozenset[str]:
+        """See `simpul_connectors.subscribe.source.FigureSource`; one that was never used is there too."""
+        return frozenset(self.log.topics) | {view_topic(name) for name in VIEW_SPECS}
+
+    def publish(self, view: str, region: str, revision: int, **fields: Any) -> int:  # noqa: ANN401  # the fields of a figure
+        """Append a figure and return its offset; what is not named is 0, not stated, of no period, without roster."""
+        spec = view_spec(view)
+        record: dict[str, Any] = {"level": level_of(region).value, "region": region, "revision": revision}
+        record |= {
+            "period_kind": "NONE",
+            "period": "-",
+            "coverage": "NONE",
+            "missing": [],
+            "as_of": 1_700_000_000_000_000,
+        }
+        record |= dict.fromkeys(("expected", "reported", "on_time", "late"))
+        record |= {dimension.name: NOT_STATED for dimension in spec.dimensions} | dict.fromkeys(spec.measure_names, 0)
+        record |= fields
+        key = json.dumps([record["level"], region, *(record[name] for name in spec.dimension_names)])
+        return self.append(view_topic(view), spec.figure_schema, record, key.encode())
+
+    def append(self, topic: str, schema: str, record: Mapping[str, Any], key: bytes = b"k") -> int:
+        """Append a record of any schema and return its offset."""
+        if topic not in self._schemas:
+            number = self.registry.register(value_subject(topic), schema)
+            self._schemas[topic] = (number, fastavro.parse_schema(json.loads(schema)))
+        number, parsed = self._schemas[topic]
+        return self.log.append(Outgoing(topic, key, frame(number, encode(parsed, dict(record)))))
+
+
+class InMemoryCursor:
+    """See `simpul_connectors.subscribe.cursor.CursorStore`; every cursor that was saved is in `saved`."""
+
+    def __init__(self, *saved: Cursor) -> None:
+        self.name = "memory"
+        self.saved = list(saved)
+
+    def load(self) -> Cursor | None:
+        """See `simpul_connectors.subscribe.cursor.CursorStore`."""
+        return self.saved[-1] if self.saved else None
+
+    def save(self, cursor: Cursor) -> None:
+        """See `simpul_connectors.subscribe.cursor.CursorStore`."""
+        self.saved.append(cursor)
 
 
 def _nothing() -> None:
