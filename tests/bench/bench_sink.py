@@ -99,7 +99,10 @@ class Base:
 
 
 def _processor_seconds(process: psutil.Process) -> float:
-    times = process.cpu_times()
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0  # a database's helpers come and go
     return float(times.user + times.system)
 
 

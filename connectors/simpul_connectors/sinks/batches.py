@@ -62,7 +62,9 @@ class Batches:
         ahead, self._ahead = self._ahead, None
         if ahead is not None:
             ahead.cancel()
-            await asyncio.wait([ahead])
+            await asyncio.gather(
+                ahead, return_exceptions=True
+            )  # what went wrong there goes wrong again where it counts
 
     async def _prepare(self, reader: LogReader) -> Batch | None:
         batch = await self._read(reader)
