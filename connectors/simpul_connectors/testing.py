@@ -1,18 +1,26 @@
-"""The twin in memory of a sink's database. For tests of this and other code."""
+"""Twins in memory of a sink's database and of a bus that publishes figures. For tests of this and other code."""
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import fastavro
 import polars as pl
 
 from simpul_connectors.errors import RowRefused, SinkOfAnotherBus
 from simpul_connectors.sinks.plan import Plan, Step
 from simpul_connectors.sinks.table import Table, Withdraw
 from simpul_connectors.sinks.target import BadRow, Control, Move, Position, Sifted, State, check_generation, is_stored
-from simpul_schemas.log import Partition
+from simpul_schemas.figures import NOT_STATED, view_spec
+from simpul_schemas.log import Outgoing, Partition, StartOffset
+from simpul_schemas.regions import level_of
+from simpul_schemas.rows import encode
 from simpul_schemas.rules import Text
+from simpul_schemas.testing import InMemoryLog, InMemoryReader, InMemoryRegistry
+from simpul_schemas.topics import value_subject, view_topic
+from simpul_schemas.wire import frame
 
 #: A row by the names of its columns; times are microseconds since the epoch.
 Row = Mapping[str, Any]
@@ -27,6 +35,44 @@ class InMemoryDatabase:
     offsets: dict[str, dict[Partition, Position]] = field(default_factory=dict)
     controls: dict[str, Control] = field(default_factory=dict)
     withdrawn: dict[str, dict[_Key, Row]] = field(default_factory=lambda: defaultdict(dict))
+
+
+class FigureBus:
+    """A bus in memory onto which a test publishes figures, completeness and restatements; see `reader`."""
+
+    def __init__(self) -> None:
+        self.log = InMemoryLog()
+        self.registry = InMemoryRegistry()
+        self._schemas: dict[str, tuple[int, Any]] = {}
+
+    def reader(self, topics: Sequence[str], start: StartOffset) -> InMemoryReader:
+        """Make a reader of some topics (`simpul_connectors.subscribe.follow.MakeReader`)."""
+        return InMemoryReader(self.log, topics, start)
+
+    def publish(self, view: str, region: str, revision: int, **fields: Any) -> int:  # noqa: ANN401  # the fields of a figure
+        """Append a figure and return its offset; what is not named is 0, not stated, of no period, without roster."""
+        spec = view_spec(view)
+        record: dict[str, Any] = {"level": level_of(region).value, "region": region, "revision": revision}
+        record |= {
+            "period_kind": "NONE",
+            "period": "-",
+            "coverage": "NONE",
+            "missing": [],
+            "as_of": 1_700_000_000_000_000,
+        }
+        record |= dict.fromkeys(("expected", "reported", "on_time", "late"))
+        record |= {dimension.name: NOT_STATED for dimension in spec.dimensions} | dict.fromkeys(spec.measure_names, 0)
+        record |= fields
+        key = json.dumps([record["level"], region, *(record[name] for name in spec.dimension_names)])
+        return self.append(view_topic(view), spec.figure_schema, record, key.encode())
+
+    def append(self, topic: str, schema: str, record: Mapping[str, Any], key: bytes = b"k") -> int:
+        """Append a record of any schema and return its offset."""
+        if topic not in self._schemas:
+            number = self.registry.register(value_subject(topic), schema)
+            self._schemas[topic] = (number, fastavro.parse_schema(json.loads(schema)))
+        number, parsed = self._schemas[topic]
+        return self.log.append(Outgoing(topic, key, frame(number, encode(parsed, dict(record)))))
 
 
 def _nothing() -> None:
