@@ -23,6 +23,7 @@ from simpul_schemas.link_settings import (
     ReceiptsSettings,
     RegistrySettings,
 )
+from simpul_schemas.portal_settings import PortalSettings
 
 PREFIX = "SIMPUL__"
 CONFIG_VARIABLE = "SIMPUL_CONFIG"
@@ -45,6 +46,7 @@ class Settings(_Section):
     registry: RegistrySettings = RegistrySettings()
     database: DatabaseSettings = DatabaseSettings()
     gateway: GatewaySettings = GatewaySettings()
+    portal: PortalSettings = PortalSettings()
     receipts: ReceiptsSettings = ReceiptsSettings()
     outbox: OutboxSettings = OutboxSettings()
     publisher: PublisherSettings = PublisherSettings()

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from simpul_connectors.portal.measures import measures_of
-from simpul_connectors.portal.model import Cover
 from simpul_connectors.portal.reading import Row, Wish
 from simpul_connectors.portal.view_page import ViewPage
+from simpul_connectors.subscribe.figure import FigureCoverage
 from simpul_schemas.regions import level_of
 from simpul_schemas.times import iso_utc
 
@@ -64,7 +64,7 @@ def page_table(page: ViewPage) -> Table:
     return Table([_row(page.wish, row) for row in (page.own, *page.rows)], kinds)
 
 
-def cover_document(cover: Cover) -> dict[str, Any]:
+def cover_document(cover: FigureCoverage) -> dict[str, Any]:
     """Return coverage as plain data."""
     return {
         "expected": cover.expected,

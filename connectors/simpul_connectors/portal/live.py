@@ -1,20 +1,20 @@
 """Server-sent events: a page is told that one of its figures has changed, and what to say of it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from collections import Counter
-from collections.abc import Iterator
 
 from markupsafe import escape
 
 from simpul_connectors.portal.errors import Refused
 from simpul_connectors.portal.measures import measures_of
-from simpul_connectors.portal.model import Figures, Touched
 from simpul_connectors.portal.numbers import Language, value_text
-from simpul_connectors.portal.reading import Row, Wish, read_row
+from simpul_connectors.portal.reading import Row, Wish, read_rows
 from simpul_connectors.portal.words import say
+from simpul_connectors.subscribe.changes import FigurePlace
+from simpul_connectors.subscribe.figure_table import FigureTable
 from simpul_schemas.regions import load_regions
 from simpul_schemas.rules import Text
 
@@ -63,39 +63,40 @@ class Streams:
 
 
 async def stream(
-    figures: Figures, wish: Wish, measure: str, language: Language, stopping: Callable[[], bool]
+    table: FigureTable, wish: Wish, measure: str, language: Language, stopping: Callable[[], bool]
 ) -> AsyncIterator[bytes]:
     """Yield a message each time that a figure of a page changes: of the place, or of a region directly inside it."""
     regions = [wish.region, *(region.code for region in load_regions().children(wish.region))]
-    places = {Touched(region, wish.period) for region in regions}
-    with figures.listen(wish.spec.name) as listener:
-        known = {region: read_row(figures, wish.at(region)) for region in regions}
+    places = [FigurePlace(wish.spec.name, region, wish.period_kind, wish.period) for region in regions]
+    with table.listen(places) as listener:
+        known = read_rows(table, wish, regions)
         yield b"retry: 3000\n: siap\n\n"
         quiet = 0.0
         while not stopping():
-            touched = await listener.wait(EVERY_SECONDS)
-            if touched is not None and not touched & places:
-                quiet += 0.0 if touched else EVERY_SECONDS
+            try:
+                async with asyncio.timeout(EVERY_SECONDS):
+                    await listener.changes()
+            except TimeoutError:
+                quiet += EVERY_SECONDS
                 if quiet >= _BEAT_SECONDS:
                     quiet = 0.0
                     yield b": hidup\n\n"
                 continue
-            now = {region: read_row(figures, wish.at(region)) for region in regions}
-            changed = [region for region in regions if now[region] != known[region]]
-            if changed:
-                yield message("berubah", figures.version())
-                yield message("kabar", news(now, changed, wish, measure, language))
+            now = read_rows(table, wish, regions)
+            changed = [row for row, before in zip(now, known, strict=True) if row != before]
             known, quiet = now, 0.0
+            yield message("berubah", str(table.version(wish.spec.name)))
+            if changed:
+                yield message("kabar", news(changed, wish, measure, language))
             await asyncio.sleep(EVERY_SECONDS)
 
 
-def news(rows: Mapping[str, Row], changed: list[str], wish: Wish, measure: str, language: Language) -> str:
+def news(changed: Sequence[Row], wish: Wish, measure: str, language: Language) -> str:
     """Say in one sentence what has changed, the smaller places first: they say more than their sum."""
     told = measures_of(wish.spec)[measure]
-    inside = [region for region in changed if region != wish.region] or changed
+    inside = [row for row in changed if row.region != wish.region] or changed
     parts = []
-    for region in inside[:_NAMED_AT_MOST]:
-        row = rows[region]
+    for row in inside[:_NAMED_AT_MOST]:
         text = f"{row.name} {value_text(row.values[measure], told.unit, language)}"
         if row.cover.expected is not None:
             text += f" ({row.cover.reported} {say('of', language)} {row.cover.expected})"

@@ -11,7 +11,7 @@ from functools import cache
 from types import MappingProxyType
 
 from simpul_schemas.catalogue.fields import split_doc
-from simpul_schemas.figures import ViewSpec
+from simpul_schemas.figures import ViewSpec, view_spec
 from simpul_schemas.rules import Text
 
 
@@ -108,9 +108,14 @@ LEFT_OUT: Mapping[tuple[str, str], frozenset[str]] = MappingProxyType(
 )
 
 
-@cache
 def measures_of(spec: ViewSpec) -> Mapping[str, Measure]:
     """Return what a page can show of a view by name: the rates under `rate.<name>`, behind the measures."""
+    return _measures(spec.name)
+
+
+@cache
+def _measures(view: str) -> Mapping[str, Measure]:
+    spec = view_spec(view)
     found = {name: _measure(spec, name, doc) for name, doc in ((one.name, one.doc) for one in spec.measures)}
     for name, pair in spec.rates.items():
         unit = Unit.MEAN if name.startswith("mean_") or "_per_" in name else Unit.SHARE

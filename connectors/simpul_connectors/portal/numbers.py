@@ -18,10 +18,36 @@ NOTHING = "–"
 _MONTHS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "id": tuple(
-            "Januari Februari Maret April Mei Juni Juli Agustus September Oktober November Desember".split()
+            [
+                "Januari",
+                "Februari",
+                "Maret",
+                "April",
+                "Mei",
+                "Juni",
+                "Juli",
+                "Agustus",
+                "September",
+                "Oktober",
+                "November",
+                "Desember",
+            ]
         ),
         "en": tuple(
-            "January February March April May June July August September October November December".split()
+            [
+                "January",
+                "February",
+                "March",
+                "April",
+                "May",
+                "June",
+                "July",
+                "August",
+                "September",
+                "October",
+                "November",
+                "December",
+            ]
         ),
     }
 )
@@ -33,7 +59,9 @@ _SCALES: Mapping[str, tuple[tuple[int, str], ...]] = MappingProxyType(
 )
 #: One of what is stored is so many of what is shown.
 _PARTS = MappingProxyType({Unit.SEN: 100, Unit.THOUSANDTHS: 1000})
-_ZONES = MappingProxyType({"Asia/Jakarta": "WIB", "Asia/Pontianak": "WIB", "Asia/Makassar": "WITA", "Asia/Jayapura": "WIT"})
+_ZONES = MappingProxyType(
+    {"Asia/Jakarta": "WIB", "Asia/Pontianak": "WIB", "Asia/Makassar": "WITA", "Asia/Jayapura": "WIT"}
+)
 
 
 def written(number: float, language: Language, digits: int = 0) -> str:

@@ -9,16 +9,18 @@ from dataclasses import dataclass, field
 
 from simpul_connectors.portal.errors import Unreadable
 from simpul_connectors.portal.measures import LEFT_OUT, ONE_OF, Measure, measures_of
-from simpul_connectors.portal.model import Completeness, Cover, Figure, Figures
+from simpul_connectors.subscribe.completeness import Completeness
+from simpul_connectors.subscribe.figure import Figure, FigureCoverage
+from simpul_connectors.subscribe.figure_table import FigureTable
 from simpul_schemas.calendars import PeriodKind
 from simpul_schemas.coverage import candidates
-from simpul_schemas.figures import ViewSpec
+from simpul_schemas.figures import MISSING_AT_MOST, Coverage, ViewSpec
 from simpul_schemas.periods import FIGURE_KINDS, NO_KIND, NO_PERIOD, Period
 from simpul_schemas.regions import NATION, load_regions
 from simpul_schemas.rules import Text
 
 #: Which kind of period is shown where none was asked for.
-_PREFERRED = (PeriodKind.MONTH, PeriodKind.YEAR, PeriodKind.CATURWULAN, PeriodKind.QUARTER, PeriodKind.WEEK)
+_PREFERRED = ("MONTH", "YEAR", "CATURWULAN", "SEMESTER", "QUARTER", "WEEK", "DAY")
 #: Periods of one kind that a page offers.
 _PERIODS_AT_MOST = 48
 
@@ -40,64 +42,77 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One place: its values by measure, None where unknown, and who reported. `groups` counts what was added up."""
+    """One place: its values by measure, None where unknown, and who reported."""
 
     region: str
     name: str
     values: Mapping[str, float | None]
-    cover: Cover
-    groups: int
+    cover: FigureCoverage
 
 
-def read_row(figures: Figures, wish: Wish) -> Row:
+#: Of a place that no roster knows, and that has no figures.
+NO_COVER = FigureCoverage(Coverage.NONE, None, None, None, None, (), 0)
+
+
+def read_rows(table: FigureTable, wish: Wish, regions: Sequence[str]) -> list[Row]:
+    """Return what is known of some places, in their order, where all else is as wished."""
+    found = _totals(table, wish, regions)
+    name_of = load_regions().name
+    rows = []
+    for region in regions:
+        sums = found.get(region, ())
+        covers = [one.coverage for one in sums] or [lent_cover(table, wish.at(region))]
+        cover = max(covers, key=lambda one: one.as_of)
+        rows.append(Row(region, name_of(region), values_of(wish.spec, sums), cover))
+    return rows
+
+
+def read_row(table: FigureTable, wish: Wish) -> Row:
     """Return what is known of the place of a wish."""
-    found = figures.place(wish.spec.name, wish.region, wish.period_kind, wish.period)
-    groups = [one for one in found if _is_meant(wish, one)]
-    cover = max((one.cover for one in found), key=lambda cover: cover.as_of, default=None)
-    if cover is None:
-        cover = lent_cover(figures, wish)
-    return Row(wish.region, load_regions().name(wish.region), values_of(wish.spec, groups), cover, len(groups))
+    return read_rows(table, wish, [wish.region])[0]
 
 
-def read_children(figures: Figures, wish: Wish) -> list[Row]:
+def read_children(table: FigureTable, wish: Wish) -> list[Row]:
     """Return what is known of every region directly inside the place of a wish, in the order of their codes."""
-    return [read_row(figures, wish.at(region.code)) for region in load_regions().children(wish.region)]
+    return read_rows(table, wish, [region.code for region in load_regions().children(wish.region)])
 
 
-def values_of(spec: ViewSpec, groups: Sequence[Figure]) -> dict[str, float | None]:
-    """Add groups up and derive the rates; every measure is there, None where nobody gave it."""
-    if not groups:
+def values_of(spec: ViewSpec, sums: Sequence[Figure]) -> dict[str, float | None]:
+    """Add sums up and derive the rates; every measure is there, None where nobody gave it."""
+    if not sums:
         return dict.fromkeys(measures_of(spec))
-    sums = dict(zip(spec.measure_names, map(sum, zip(*(one.measures for one in groups), strict=True)), strict=True))
-    return {name: _value(measure, sums) for name, measure in measures_of(spec).items()}
+    added = {name: sum(one.measures[name] or 0 for one in sums) for name in spec.measure_names}
+    return {name: _value(measure, added) for name, measure in measures_of(spec).items()}
 
 
-def lent_cover(figures: Figures, wish: Wish) -> Cover:
+def lent_cover(table: FigureTable, wish: Wish) -> FigureCoverage:
     """Return the coverage of a place without figures: its own row, else the nearest that a unit itself stands for."""
-    kind, first = wish.spec.event_type, True
     if wish.period_kind == NO_KIND:
-        return Cover()
-    for region, period_kind, period in candidates(wish.region, wish.period_kind, wish.period):
-        row = figures.completeness(kind, region, period_kind, period)
-        if row is not None and row.known and (first or row.direct):
-            return row.cover
-        first = False
-    return Cover()
+        return NO_COVER
+    own = (wish.region, wish.period_kind, wish.period)
+    for place in candidates(*own):
+        row = table.completeness(wish.spec.event_type, *place)
+        if row is not None and row.is_known and (place == own or row.direct):
+            state = Coverage.CLOSED if row.closed else Coverage.OPEN
+            counts = (row.expected, row.reported, row.on_time, row.late)
+            return FigureCoverage(state, *counts, row.missing[:MISSING_AT_MOST], row.as_of)
+    return NO_COVER
 
 
-def completeness_of(figures: Figures, wish: Wish) -> Completeness | None:
+def completeness_of(table: FigureTable, wish: Wish) -> Completeness | None:
     """Return who reported at the place of a wish; None where no roster has spoken of it."""
-    row = figures.completeness(wish.spec.event_type, wish.region, wish.period_kind, wish.period)
-    return row if row is not None and (row.known or row.unexpected) else None
+    row = table.completeness(wish.spec.event_type, wish.region, wish.period_kind, wish.period)
+    return row if row is not None and (row.is_known or row.unexpected) else None
 
 
-def options(figures: Figures, wish: Wish) -> dict[str, list[str]]:
+def options(table: FigureTable, wish: Wish) -> dict[str, list[str]]:
     """Return the values that each dimension has in the nation and in the place of a wish, the most common one first."""
+    first = wish.spec.measures[0].name
     found: dict[str, dict[str, int]] = {one.name: {} for one in wish.spec.dimensions}
     for region in dict.fromkeys((NATION, wish.region)):
-        for figure in figures.place(wish.spec.name, region, wish.period_kind, wish.period):
-            for name, value in zip(found, figure.dimensions, strict=True):
-                found[name][value] = found[name].get(value, 0) + figure.measures[0]
+        for figure in table.figures(wish.spec.name, region, wish.period_kind, wish.period):
+            for name, value in figure.dimensions.items():
+                found[name][value] = found[name].get(value, 0) + (figure.measures[first] or 0)
     return {name: sorted(values, key=lambda value: (-values[value], value)) for name, values in found.items()}
 
 
@@ -110,46 +125,49 @@ def choose(spec: ViewSpec, asked: Mapping[str, str], known: Mapping[str, Sequenc
     return chosen
 
 
-def read_period(spec: ViewSpec, text: str | None, figures: Figures) -> tuple[str, str]:
+def read_period(spec: ViewSpec, text: str | None, table: FigureTable) -> tuple[str, str]:
     """Return kind and text of a period; the newest one where none was asked for. Raises `Unreadable`."""
-    if not spec.periods or NO_KIND in {kind for kind, _ in figures.periods(spec.name)}:
-        if not text or text == NO_PERIOD:
-            return NO_KIND, NO_PERIOD
-    elif not text:
-        return newest_period(spec, figures)
-    for kind in FIGURE_KINDS:
+    if not text:
+        return newest_period(spec, table)
+    if text == NO_PERIOD:
+        return NO_KIND, NO_PERIOD
+    for kind in PeriodKind:
         try:
-            Period.read(kind, text or "")
+            Period.read(kind.value, text)
         except ValueError:
             continue
-        return kind, text or ""
+        return kind.value, text
     raise Unreadable(
         Text(
             f"'{text}' bukan periode; contoh: 2024-02-14, 2024-W07, 2024-02, 2024-C1, 2024.",
             f"'{text}' is no period; examples: 2024-02-14, 2024-W07, 2024-02, 2024-C1, 2024.",
-        )
+        ),
+        f"/tampilan/{spec.name}",
     )
 
 
-def newest_period(spec: ViewSpec, figures: Figures) -> tuple[str, str]:
-    """Return the newest period of the kind that is read most; the kind itself without a period where there is none."""
-    offered = offered_periods(spec, figures)
-    for kind in _PREFERRED:
-        if offered.get(kind.value):
-            return kind.value, offered[kind.value][0]
-    kinds = [kind for kind in offered if offered[kind]]
-    return (kinds[0], offered[kinds[0]][0]) if kinds else (NO_KIND, NO_PERIOD)
+def newest_period(spec: ViewSpec, table: FigureTable) -> tuple[str, str]:
+    """Return the newest period of the kind that is read most; no period where there is none."""
+    offered = offered_periods(spec, table)
+    for kind in (*_PREFERRED, *offered):
+        if offered.get(kind):
+            return kind, offered[kind][0]
+    return NO_KIND, NO_PERIOD
 
 
-def offered_periods(spec: ViewSpec, figures: Figures) -> dict[str, list[str]]:
+def offered_periods(spec: ViewSpec, table: FigureTable) -> dict[str, list[str]]:
     """Return the periods that a page offers, by kind, the newest first."""
-    found: dict[str, list[str]] = {}
-    for kind, period in sorted(figures.periods(spec.name), reverse=True):
-        if len(found.setdefault(kind, [])) < _PERIODS_AT_MOST:
-            found[kind].append(period)
-    order = [PeriodKind.MONTH, PeriodKind.YEAR, PeriodKind.CATURWULAN, PeriodKind.SEMESTER, PeriodKind.QUARTER]
-    names = [*(kind.value for kind in order), *FIGURE_KINDS]
-    return {kind: found[kind] for kind in dict.fromkeys(names) if kind in found}
+    there = table.period_kinds(spec.name)
+    order = [kind for kind in dict.fromkeys((*_PREFERRED, *FIGURE_KINDS)) if kind in there]
+    return {kind: table.periods(spec.name, kind)[: -_PERIODS_AT_MOST - 1 : -1] for kind in order}
+
+
+def is_known_period(spec: ViewSpec, kind: str, period: str, table: FigureTable) -> bool:
+    """Return whether the nation has figures or reports of a period."""
+    if table.figures(spec.name, NATION, kind, period):
+        return True
+    row = table.completeness(spec.event_type, NATION, kind, period)
+    return row is not None and row.is_known
 
 
 def value_classes(values: Iterable[float | None], at_most: int = 5) -> list[float]:
@@ -168,15 +186,19 @@ def class_of(value: float | None, ends: Sequence[float]) -> int | None:
     return next((number for number, end in enumerate(ends) if value <= end), len(ends) - 1)
 
 
-def _is_meant(wish: Wish, figure: Figure) -> bool:
-    for one, value in zip(wish.spec.dimensions, figure.dimensions, strict=True):
-        chosen = wish.chosen.get(one.name)
-        if chosen is None:
-            if value in LEFT_OUT.get((wish.spec.name, one.name), ()):
-                return False
-        elif value != chosen:
-            return False
-    return True
+def _totals(table: FigureTable, wish: Wish, regions: Sequence[str]) -> dict[str, list[Figure]]:
+    """Return the sums of places: one for each, or one for each value of a dimension of which some are left out."""
+    wheres: list[dict[str, str]] = [dict(wish.chosen)]
+    for one in wish.spec.dimensions:
+        left_out = LEFT_OUT.get((wish.spec.name, one.name))
+        if left_out and one.name not in wish.chosen:
+            values = [value for value in table.values(wish.spec.name, one.name) if value not in left_out]
+            wheres = [{**where, one.name: value} for where in wheres for value in values]
+    found: dict[str, list[Figure]] = {}
+    for where in wheres:
+        for region, total in table.totals(wish.spec.name, regions, wish.period_kind, wish.period, where).items():
+            found.setdefault(region, []).append(total)
+    return found
 
 
 def _value(measure: Measure, sums: Mapping[str, int]) -> float | None:

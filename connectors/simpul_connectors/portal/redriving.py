@@ -1,6 +1,6 @@
 """Mending refused records from the portal: the port, and what an operator sees of it.
 
-The implementation belongs to the processors, which the portal may not import; `simpul_deploy.portal` puts the two
+The implementation belongs to the processors, which the portal may not import; `simpul_deploy.redriver` puts the two
 together. `testing` holds the twin in memory.
 """
 

@@ -38,7 +38,7 @@ def _environment() -> Environment:
         "headline": headline,
         "tiles": tile_places(),
         "region_name": load_regions().name,
-        "path_of": lambda region: list(reversed(chain(region))),
+        "path_of": lambda region: list(dict.fromkeys(reversed(chain(region)))),
     }
     return environment
 

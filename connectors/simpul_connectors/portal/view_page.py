@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from simpul_connectors.portal.errors import Unreadable
 from simpul_connectors.portal.links import DEFAULT_SORT, MEASURE, PERIOD, SORT, Links, read_path
 from simpul_connectors.portal.measures import ONE_OF, Measure, first_measure, measures_of
-from simpul_connectors.portal.model import Completeness, Figures, Restated
 from simpul_connectors.portal.numbers import moment_text, period_text
 from simpul_connectors.portal.reading import (
     Row,
@@ -14,6 +13,7 @@ from simpul_connectors.portal.reading import (
     choose,
     class_of,
     completeness_of,
+    is_known_period,
     newest_period,
     offered_periods,
     options,
@@ -22,15 +22,20 @@ from simpul_connectors.portal.reading import (
     read_row,
     value_classes,
 )
+from simpul_connectors.subscribe.completeness import Completeness
+from simpul_connectors.subscribe.figure_table import FigureTable
+from simpul_connectors.subscribe.restatements import Restatement
 from simpul_schemas.figures import DIMENSION_CHARACTERS, VIEW_SPECS, ViewSpec
 from simpul_schemas.periods import NO_KIND
-from simpul_schemas.regions import NATION
+from simpul_schemas.regions import NATION, level_of, load_regions
 from simpul_schemas.rules import Text
 
 #: Values of a dimension that a page offers or breaks down by.
 _VALUES_AT_MOST = 40
 _BREAKDOWN_AT_MOST = 12
 _RESTATED_AT_MOST = 8
+#: Restatements of a place and all inside it that are looked through for its own.
+_LOOKED_AT = 500
 _UNKNOWN_LAST = float("-inf")
 
 
@@ -57,7 +62,9 @@ class ViewPage:
     options: Mapping[str, Sequence[str]]
     parts: Sequence[Sequence[Part]]
     completeness: Completeness | None
-    restated: Sequence[Restated]
+    restated: Sequence[Restatement]
+    #: Whether the regions inside are kept by this portal; where they are not, nothing of them may look like nothing.
+    is_held: bool
 
     @property
     def spec(self) -> ViewSpec:
@@ -90,40 +97,49 @@ def spec_of(view: str) -> ViewSpec:
     return found
 
 
-def read_wish(figures: Figures, view: str, path: str, asked: Mapping[str, str]) -> Wish:
+def read_wish(table: FigureTable, view: str, path: str, asked: Mapping[str, str]) -> Wish:
     """Read what is asked for by a path and a query; raises `Unreadable` with what to do instead."""
     spec = spec_of(view)
     region = read_path(view, path)
-    kind, period = read_period(spec, asked.get(PERIOD), figures)
-    if asked.get(PERIOD) and (kind, period) not in set(figures.periods(view)) and figures.caught_up():
-        raise _no_figures(spec, kind, period, figures)
+    kind, period = read_period(spec, asked.get(PERIOD), table)
+    if asked.get(PERIOD) and not is_known_period(spec, kind, period, table):
+        raise _no_figures(spec, kind, period, table)
     bare = Wish(spec, region, kind, period)
     named = {one.name: asked.get(one.name, "")[:DIMENSION_CHARACTERS] for one in spec.dimensions}
-    return Wish(spec, region, kind, period, choose(spec, named, options(figures, bare)))
+    return Wish(spec, region, kind, period, choose(spec, named, options(table, bare)))
 
 
-def read_view(figures: Figures, view: str, path: str, asked: Mapping[str, str]) -> ViewPage:
+def read_view(table: FigureTable, view: str, path: str, asked: Mapping[str, str]) -> ViewPage:
     """Return the page of a view and place; raises `Unreadable` with what to do instead."""
-    wish = read_wish(figures, view, path, asked)
+    wish = read_wish(table, view, path, asked)
     measure = _measure(wish.spec, asked.get(MEASURE) or first_measure(wish.spec))
     sort = asked.get(SORT) or DEFAULT_SORT
-    known = options(figures, wish)
+    known = options(table, wish)
     return ViewPage(
         wish,
         measure,
         sort,
-        read_row(figures, wish),
-        _sorted(read_children(figures, wish), sort, measure),
-        offered_periods(wish.spec, figures),
+        read_row(table, wish),
+        _sorted(read_children(table, wish), sort, measure),
+        offered_periods(wish.spec, table),
         {name: _with_chosen(values, wish.chosen.get(name)) for name, values in known.items()},
-        list(_breakdown(figures, wish, known)),
-        completeness_of(figures, wish) if wish.period_kind != NO_KIND else None,
-        list(figures.restatements(view, wish.region))[:_RESTATED_AT_MOST],
+        list(_breakdown(table, wish, known)),
+        completeness_of(table, wish) if wish.period_kind != NO_KIND else None,
+        [one for one in table.history.newest(_LOOKED_AT, view, wish.region) if one.region == wish.region][
+            :_RESTATED_AT_MOST
+        ],
+        _is_held(table, wish),
     )
 
 
-def _no_figures(spec: ViewSpec, kind: str, period: str, figures: Figures) -> Unreadable:
-    newest_kind, newest = newest_period(spec, figures)
+def _is_held(table: FigureTable, wish: Wish) -> bool:
+    inside = load_regions().children(wish.region)
+    levels = [level_of(wish.region), *(region.level for region in inside[:1])]
+    return all(table.holds(wish.spec.name, level.value, wish.period_kind) for level in levels)
+
+
+def _no_figures(spec: ViewSpec, kind: str, period: str, table: FigureTable) -> Unreadable:
+    newest_kind, newest = newest_period(spec, table)
     indonesian = f" yang terbaru {period_text(newest_kind, newest, 'id')}." if newest else ""
     english = f" the newest is {period_text(newest_kind, newest, 'en')}." if newest else ""
     return Unreadable(
@@ -140,7 +156,9 @@ def _measure(spec: ViewSpec, name: str) -> Measure:
     if found is None:
         known = ", ".join(measures_of(spec))
         raise Unreadable(
-            Text(f"Ukuran '{name}' tidak ada; yang ada: {known}.", f"There is no measure '{name}'; there are: {known}."),
+            Text(
+                f"Ukuran '{name}' tidak ada; yang ada: {known}.", f"There is no measure '{name}'; there are: {known}."
+            ),
             f"/tampilan/{spec.name}",
         )
     return found
@@ -152,7 +170,7 @@ def _with_chosen(values: Sequence[str], chosen: str | None) -> list[str]:
     return offered if chosen is None or chosen in offered else [chosen, *offered]
 
 
-def _breakdown(figures: Figures, wish: Wish, known: Mapping[str, Sequence[str]]) -> "list[list[Part]]":
+def _breakdown(table: FigureTable, wish: Wish, known: Mapping[str, Sequence[str]]) -> "list[list[Part]]":
     """Take the place apart by each dimension that is not chosen and whose values may stand beside each other."""
     found = []
     for one in wish.spec.dimensions:
@@ -162,7 +180,7 @@ def _breakdown(figures: Figures, wish: Wish, known: Mapping[str, Sequence[str]])
         parts = []
         for value in values[:_BREAKDOWN_AT_MOST]:
             alone = Wish(wish.spec, wish.region, wish.period_kind, wish.period, {**wish.chosen, one.name: value})
-            parts.append(Part(one.name, value, alone, read_row(figures, alone)))
+            parts.append(Part(one.name, value, alone, read_row(table, alone)))
         found.append(parts)
     return found
 

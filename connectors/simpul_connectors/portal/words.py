@@ -157,6 +157,10 @@ _WORDS: Mapping[str, Text] = MappingProxyType(
         "page": Text("Halaman {page} dari {pages}", "Page {page} of {pages}"),
         "newer": Text("Lebih baru", "Newer"),
         "older": Text("Lebih lama", "Older"),
+        "not_held": Text(
+            "Tingkat ini terlalu banyak untuk portal ini; bacalah dengan 'simpul subscribe'. Tanda – di sini bukan nol.",
+            "There is too much of this level for this portal; read it by 'simpul subscribe'. A – here is no zero.",
+        ),
         "loading": Text(
             "Portal masih membaca angka dari bus; angka di bawah bisa belum yang terbaru.",
             "The portal is still reading figures from the bus; those below may not be the newest.",
