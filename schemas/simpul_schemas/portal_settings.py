@@ -44,7 +44,7 @@ class PortalSettings(BaseModel):
     trusted_proxies: str = ""
     #: Who may see and redrive refused records; empty: `portal-operators.json` in `data_dir`.
     operators_file: Path | None = None
-    #: Secret that operators' keys are hashed with: from the environment, or in `pepper_file`; empty: made in `data_dir`.
+    #: Secret that operators' keys are hashed with: by environment, or in `pepper_file`; empty: made in `data_dir`.
     pepper: SecretStr = SecretStr("")
     pepper_file: Path | None = None
     limits: PortalLimits = PortalLimits()

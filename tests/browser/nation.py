@@ -56,7 +56,9 @@ class Nation:
         kind, text = period
         record: dict[str, Any] = Place(event_type, level_of(region).value, region, kind, text)._asdict()
         record |= {"revision": (1 << ROSTER_SHIFT) + self._revision, "closed": True, "direct": True, "as_of": AS_OF}
-        record |= dict.fromkeys(("expected", "reported", "on_time", "late", "silent", "nil", "claimed", "unexpected"), 0)
+        record |= dict.fromkeys(
+            ("expected", "reported", "on_time", "late", "silent", "nil", "claimed", "unexpected"), 0
+        )
         record |= {name: [] for name in ("missing", "silent_units", "late_units")}
         self.bus.append(COVERAGE_TOPIC, COVERAGE_SCHEMA, record | fields)
 
@@ -228,9 +230,7 @@ def _other_views(nation: Nation, provinces: list[str], draw: random.Random) -> N
             rate_turned_out=came,
         )
         for status, value in (("HANDED_OVER", 123_456_789_050), ("PLANNED", 999_999_999_999)):
-            nation.figure(
-                "aid", place, aid_kind="GOODS", status=status, handovers=7, valued=7, value_sen=value * size
-            )
+            nation.figure("aid", place, aid_kind="GOODS", status=status, handovers=7, valued=7, value_sen=value * size)
 
 
 def _sample(status: BusStatus) -> None:
@@ -238,7 +238,10 @@ def _sample(status: BusStatus) -> None:
     stages = stage_topics()
     for minute in range(60):
         ends = {Partition(topic, 0): 1000 + minute * 10 for topics in stages.values() for topic in topics}
-        done = {name: {Partition(topic, 0): ends[Partition(topic, 0)] for topic in topics} for name, topics in stages.items()}
+        done = {
+            name: {Partition(topic, 0): ends[Partition(topic, 0)] for topic in topics}
+            for name, topics in stages.items()
+        }
         if 20 < minute < 32:
             behind = {Partition(topic, 0): 1200 for topic in stages["incident.partial"]}
             done["incident.partial"] = behind

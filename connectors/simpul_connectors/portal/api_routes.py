@@ -1,14 +1,14 @@
 """What programs read: figures, completeness, restatements, quarantine and status as JSON, the stream, and health."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
 
 from simpul_connectors.portal import metrics
 from simpul_connectors.portal.errors import NotReady, Unreadable
-from simpul_connectors.portal.links import MEASURE, PERIOD, place_path
+from simpul_connectors.portal.links import MEASURE, place_path
 from simpul_connectors.portal.live import stream
 from simpul_connectors.portal.measures import first_measure, measures_of
 from simpul_connectors.portal.openapi import openapi_document
@@ -17,7 +17,6 @@ from simpul_connectors.portal.reading import is_known_period, offered_periods, r
 from simpul_connectors.portal.shown import Shown, version_of
 from simpul_connectors.portal.view_page import read_wish, spec_of
 from simpul_connectors.subscribe.completeness import Completeness
-from simpul_connectors.subscribe.figure import Figure
 from simpul_connectors.subscribe.restatements import Restatement
 from simpul_schemas.catalogue.fields import split_doc
 from simpul_schemas.contract import EVENT_TYPES
@@ -27,7 +26,9 @@ from simpul_schemas.regions import NATION, load_regions
 from simpul_schemas.rules import Text
 from simpul_schemas.times import iso_utc
 
-_OPEN = {"access-control-allow-origin": "*"}
+if TYPE_CHECKING:
+    from simpul_connectors.subscribe.figure import Figure
+
 _RESTATEMENTS_AT_MOST = 500
 
 
@@ -44,7 +45,9 @@ def _add_figures(app: FastAPI, shown: Shown) -> None:
 
     async def views(request: Request) -> Response:
         versions = [table.version(name) for name in VIEW_SPECS]
-        return shown.document(request, version_of(request, *versions), lambda: [_view(one, shown) for one in VIEW_SPECS.values()])
+        return shown.document(
+            request, version_of(request, *versions), lambda: [_view(one, shown) for one in VIEW_SPECS.values()]
+        )
 
     async def figures(request: Request, view: str) -> Response:
         spec = spec_of(view)
@@ -105,7 +108,10 @@ def _add_others(app: FastAPI, shown: Shown) -> None:
         if event_type not in EVENT_TYPES:
             known = ", ".join(EVENT_TYPES)
             raise Unreadable(
-                Text(f"Jenis '{event_type}' tidak ada; yang ada: {known}.", f"There is no event type '{event_type}'; there are: {known}.")
+                Text(
+                    f"Jenis '{event_type}' tidak ada; yang ada: {known}.",
+                    f"There is no event type '{event_type}'; there are: {known}.",
+                )
             )
         spec = next(one for one in VIEW_SPECS.values() if one.event_type == event_type)
 
@@ -177,7 +183,9 @@ def _add_health(app: FastAPI, shown: Shown) -> None:
 
     async def readyz() -> Response:
         if not parts.is_caught_up():
-            raise NotReady(Text("Angka masih dibaca dari bus.", "Figures are still being read from the bus."), {"retry-after": "5"})
+            raise NotReady(
+                Text("Angka masih dibaca dari bus.", "Figures are still being read from the bus."), {"retry-after": "5"}
+            )
         return Response(b'{"ready": true}', media_type="application/json")
 
     async def told() -> Response:

@@ -38,11 +38,11 @@ class Parts:
     metrics: PortalMetrics
     monotonic: Callable[[], float]
     redriver: Redriver | None = None
-    limits: PortalLimits = PortalLimits()
+    limits: PortalLimits = field(default_factory=PortalLimits)
     names: frozenset[str] = frozenset()
     is_caught_up: Callable[[], bool] = lambda: True
-    #: Why the bus cannot be read just now, if so.
-    trouble: Callable[[], str] = lambda: ""
+    #: Whether broker and registry answer.
+    is_connected: Callable[[], bool] = lambda: True
     stopping: Callable[[], bool] = lambda: False
     answers: Answers = field(default_factory=Answers)
 
@@ -63,14 +63,13 @@ def make_app(parts: Parts) -> FastAPI:
     parts.metrics.gauge("streams", "Open pages that are told of changes.", lambda: shown.streams.open)
     parts.metrics.gauge("figures_held", "Figures in memory.", lambda: parts.table.held)
     parts.metrics.gauge("caught_up", "1 once all was read that was there at the start.", parts.is_caught_up)
+    parts.metrics.gauge("bus_up", "1 while broker and registry answer.", parts.is_connected)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     api_routes.add(app, shown)
     page_routes.add(app, shown)
     operator_routes.add(app, shown)
     _add_problems(app, shown)
-    app.add_middleware(
-        Border, limits=limits, names=parts.names, metrics=parts.metrics, journal=parts.journal
-    )
+    app.add_middleware(Border, limits=limits, names=parts.names, metrics=parts.metrics, journal=parts.journal)
     return app
 
 
@@ -94,7 +93,8 @@ def _add_problems(app: FastAPI, shown: Shown) -> None:
         said = Text(error.message_id, error.message_en)
         if isinstance(error, OperatorsUnreadable):  # it names a file of the server
             said = Text(
-                "Operator tidak dapat masuk sekarang; lihat log portal.", "Nobody can sign in now; see the portal's log."
+                "Operator tidak dapat masuk sekarang; lihat log portal.",
+                "Nobody can sign in now; see the portal's log.",
             )
         return problem_response(shown, request, NotReady(said, {"retry-after": "5"}))
 

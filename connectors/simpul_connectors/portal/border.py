@@ -94,7 +94,9 @@ class Border:
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
         """Read a whole body within its time and size."""
-        declared = _one([(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]], _LENGTH)
+        declared = _one(
+            [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]], _LENGTH
+        )
         if not declared or declared == "0":
             return b""
         if not declared.isascii() or not declared.isdigit() or int(declared) > self._limits.body_bytes:

@@ -7,10 +7,14 @@ from collections.abc import Iterable, Mapping
 import aiokafka
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
+from aiokafka.protocol.admin import DescribeGroupsRequest_v3, DescribeGroupsResponse_v3
 
 from simpul_connectors.portal.bus_status import GROUP_PREFIX, BusStatus, Sample, stage_topics, watched_topics
 from simpul_schemas.errors import BrokerUnavailable
 from simpul_schemas.log import Partition
+
+# aiokafka 0.14.0, which is pinned, reads an answer of version 3 as one of version 2, and drops the connection.
+DescribeGroupsRequest_v3.RESPONSE_TYPE = DescribeGroupsResponse_v3
 
 EVERY_SECONDS = 5.0
 _WAIT_SECONDS = 5.0
@@ -57,12 +61,16 @@ class BusProbe:
 
     async def _sample(self, consumer: aiokafka.AIOKafkaConsumer, admin: AIOKafkaAdminClient) -> Sample:
         there = set(await consumer.topics())
+        described = await admin.describe_topics([topic for topic in watched_topics() if topic in there])
         partitions = [
-            aiokafka.TopicPartition(topic, number)
-            for topic in watched_topics()
-            if topic in there
-            for number in consumer.partitions_for_topic(topic) or ()
+            aiokafka.TopicPartition(topic["topic"], partition["partition"])
+            for topic in described
+            for partition in topic["partitions"]
         ]
+        if set(partitions) != consumer.assignment():
+            # It asks only about partitions that it knows; none is fetched while all of them are paused.
+            consumer.assign(partitions)
+            consumer.pause(*partitions)
         found = await consumer.end_offsets(partitions)
         ends = {Partition(partition.topic, partition.partition): end for partition, end in found.items()}
         appended = await self._appended(consumer, ends)
@@ -82,9 +90,9 @@ class BusProbe:
 async def _newest(consumer: aiokafka.AIOKafkaConsumer, ends: Mapping[Partition, int]) -> dict[str, int]:
     """Read the last record of some partitions; one that has none there (compacted away) is left out."""
     left = {aiokafka.TopicPartition(*partition): end for partition, end in ends.items()}
-    consumer.assign(list(left))
     for partition, end in left.items():
         consumer.seek(partition, end - 1)
+        consumer.resume(partition)
     found: dict[str, int] = {}
     quiet = 0
     while left and quiet < 3:
@@ -96,7 +104,7 @@ async def _newest(consumer: aiokafka.AIOKafkaConsumer, ends: Mapping[Partition, 
             if records[-1].offset + 1 >= left.get(partition, 0):
                 left.pop(partition, None)
                 consumer.pause(partition)
-    consumer.assign([])
+    consumer.pause(*left)
     return found
 
 

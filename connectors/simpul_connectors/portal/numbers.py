@@ -13,48 +13,25 @@ from simpul_schemas.regions import load_regions
 
 Language = Literal["id", "en"]
 #: What stands where nothing is known, or nothing was reported.
-NOTHING = "–"
+NOTHING = "\N{EN DASH}"
 
 _MONTHS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "id": tuple(
-            [
-                "Januari",
-                "Februari",
-                "Maret",
-                "April",
-                "Mei",
-                "Juni",
-                "Juli",
-                "Agustus",
-                "September",
-                "Oktober",
-                "November",
-                "Desember",
-            ]
+        "id": (
+            *("Januari", "Februari", "Maret", "April", "Mei", "Juni"),
+            *("Juli", "Agustus", "September", "Oktober", "November", "Desember"),
         ),
-        "en": tuple(
-            [
-                "January",
-                "February",
-                "March",
-                "April",
-                "May",
-                "June",
-                "July",
-                "August",
-                "September",
-                "October",
-                "November",
-                "December",
-            ]
+        "en": (
+            *("January", "February", "March", "April", "May", "June"),
+            *("July", "August", "September", "October", "November", "December"),
         ),
     }
 )
-_SCALES: Mapping[str, tuple[tuple[int, str], ...]] = MappingProxyType(
+#: From which size on a number is shortened, by what, and the word for it.
+_SCALES: Mapping[str, tuple[tuple[int, int, str], ...]] = MappingProxyType(
     {
-        "id": ((10**12, "T"), (10**9, "M"), (10**6, "jt"), (10**4, "rb")),
-        "en": ((10**12, "tn"), (10**9, "bn"), (10**6, "m"), (10**4, "k")),
+        "id": ((10**12, 10**12, "T"), (10**9, 10**9, "M"), (10**6, 10**6, "jt"), (10**4, 10**3, "rb")),
+        "en": ((10**12, 10**12, "tn"), (10**9, 10**9, "bn"), (10**6, 10**6, "m"), (10**4, 10**3, "k")),
     }
 )
 #: One of what is stored is so many of what is shown.
@@ -65,7 +42,7 @@ _ZONES = MappingProxyType(
 
 
 def written(number: float, language: Language, digits: int = 0) -> str:
-    """Write a number with so many digits behind the point: 1.234,5 in Indonesian, 1,234.5 in English."""
+    """Write a number with so many digits after the point: 1.234,5 in Indonesian, 1,234.5 in English."""
     text = f"{number:,.{digits}f}"
     if text.strip("-0.,") == "":
         text = text.removeprefix("-")
@@ -76,18 +53,20 @@ def value_text(value: float | None, unit: Unit, language: Language) -> str:
     """Write a value in full, with its unit; a dash for one that is unknown."""
     if value is None:
         return NOTHING
-    if unit is Unit.SHARE:
-        return percent(value, language)
-    if unit is Unit.MEAN:
-        return written(value, language, 1)
-    if unit is Unit.RUPIAH:
-        return f"Rp\N{NO-BREAK SPACE}{written(value, language)}"
-    if unit is Unit.SEN:
-        whole, rest = divmod(int(value), 100)
-        return f"Rp\N{NO-BREAK SPACE}{written(value / 100 if rest else whole, language, 2 if rest else 0)}"
-    if unit is Unit.THOUSANDTHS:
-        return written(value / 1000, language, 0 if value % 1000 == 0 else 3)
-    return written(value, language)
+    match unit:
+        case Unit.SHARE:
+            text = percent(value, language)
+        case Unit.MEAN:
+            text = written(value, language, 1)
+        case Unit.RUPIAH:
+            text = f"Rp\N{NO-BREAK SPACE}{written(value, language)}"
+        case Unit.SEN:
+            text = f"Rp\N{NO-BREAK SPACE}{written(value / 100, language, 2 if value % 100 else 0)}"
+        case Unit.THOUSANDTHS:
+            text = written(value / 1000, language, 3 if value % 1000 else 0)
+        case Unit.COUNT:
+            text = written(value, language)
+    return text
 
 
 def short_text(value: float | None, unit: Unit, language: Language) -> str:
@@ -99,9 +78,8 @@ def short_text(value: float | None, unit: Unit, language: Language) -> str:
     if unit is Unit.MEAN:
         return written(value, language, 1)
     whole = value / _PARTS.get(unit, 1)
-    for size, word in _SCALES[language]:
-        if abs(whole) >= size:
-            size = 1000 if size == 10**4 else size
+    for least, size, word in _SCALES[language]:
+        if abs(whole) >= least:
             scaled = whole / size
             return f"{written(scaled, language, 1 if abs(scaled) < 10 else 0)}\N{NO-BREAK SPACE}{word}"
     return written(whole, language)
@@ -128,9 +106,8 @@ def moment_text(micros: int, language: Language, region: str = "") -> str:
     zone = found.timezone if found else "Asia/Jakarta"
     local = datetime.fromtimestamp(micros / 1_000_000, UTC).astimezone(ZoneInfo(zone))
     mark = "." if language == "id" else ":"
-    return (
-        f"{local.day} {_MONTHS[language][local.month - 1]} {local.year} {local:%H}{mark}{local:%M} {_ZONES.get(zone, '')}"
-    ).strip()
+    day = f"{local.day} {_MONTHS[language][local.month - 1]} {local.year}"
+    return f"{day} {local:%H}{mark}{local:%M} {_ZONES.get(zone, '')}".strip()
 
 
 def period_text(kind: str, period: str, language: Language) -> str:

@@ -52,7 +52,13 @@ def _add_door(app: FastAPI, shown: Shown, prefix: str) -> None:
         answer = RedirectResponse(links_of(request).quarantine(), 303)
         is_secure = request.url.scheme == "https"
         answer.set_cookie(
-            COOKIE, name, max_age=int(SESSION_SECONDS) * 16, path="/", secure=is_secure, httponly=True, samesite="strict"
+            COOKIE,
+            name,
+            max_age=int(SESSION_SECONDS) * 16,
+            path="/",
+            secure=is_secure,
+            httponly=True,
+            samesite="strict",
         )
         return answer
 
@@ -96,9 +102,7 @@ def _add_records(app: FastAPI, shown: Shown, prefix: str) -> None:
             said = "already" if result.already else "refused" if result.refused else "sent"
             parts.journal.audit("redrive", result=said, topic=result.topic, **told)
         found = await redriver.show(name)
-        return shown.page(
-            request, "record.html.j2", "quarantine", "", lambda: _record(found, (result, really), form)
-        )
+        return shown.page(request, "record.html.j2", "quarantine", "", lambda: _record(found, (result, really), form))
 
     path = f"{prefix}/karantina/{{province}}/catatan"
     app.add_api_route(path, record, methods=["GET"])
@@ -138,7 +142,9 @@ async def _own_form(request: Request, session: Session) -> dict[str, str]:
     _check_origin(request)
     form = await _form(request)
     if not is_token(session, form.get("csrf", "")):
-        raise NotAllowed(Text("Formulir ini kedaluwarsa; buka halamannya lagi.", "This form is out of date; open its page again."))
+        raise NotAllowed(
+            Text("Formulir ini kedaluwarsa; buka halamannya lagi.", "This form is out of date; open its page again.")
+        )
     return form
 
 
@@ -171,7 +177,9 @@ def _changes(text: str) -> list[tuple[str, str]]:
             raise Refused(
                 422,
                 "portal.change_unreadable",
-                Text(f"Tulis isian=nilai, bukan '{line.strip()[:60]}'.", f"Write field=value, not '{line.strip()[:60]}'."),
+                Text(
+                    f"Tulis isian=nilai, bukan '{line.strip()[:60]}'.", f"Write field=value, not '{line.strip()[:60]}'."
+                ),
             )
         found.append((name.strip(), value.strip()))
     if len(found) > _FIELDS_AT_MOST:

@@ -15,8 +15,6 @@ from simpul_connectors.portal.measures import ONE_OF, first_measure, measures_of
 from simpul_connectors.portal.reading import Wish
 from simpul_connectors.portal.shown import Shown, links_of, version_of
 from simpul_connectors.portal.view_page import read_view, spec_of
-from simpul_schemas.catalogue.fields import split_doc
-from simpul_schemas.figures import VIEW_SPECS
 from simpul_schemas.quarantine import NOTICES, explain
 from simpul_schemas.regions import NATION, load_regions
 from simpul_schemas.rules import Text
@@ -24,17 +22,6 @@ from simpul_schemas.rules import Text
 _PER_PAGE = 50
 _FIRST_VIEW = "incident"
 _YEAR_SECONDS = 31_536_000
-#: English names of the views, short enough for a row of links.
-VIEW_NAMES = {
-    "incident": "Incidents",
-    "aid": "Aid",
-    "aid_items": "Aid by item",
-    "aspiration": "Aspirations",
-    "prevention": "Early warning",
-    "participation": "Turnout",
-    "budget": "Budget",
-    "report": "Reports",
-}
 
 
 def add(app: FastAPI, shown: Shown) -> None:
@@ -108,7 +95,6 @@ def view_page(shown: Shown, request: Request, view: str, place: str) -> Response
             "address": address,
             "stream": f"/siaran/{view}?{_stream_query(page.wish, page.measure.name, links.language)}",
             "one_of": ONE_OF.get(view, ()),
-            "view_names": VIEW_NAMES,
         }
 
     version = version_of(request, table.version(view), shown.parts.is_caught_up(), shown.parts.operators.exists())
@@ -147,9 +133,7 @@ def _add_others(app: FastAPI, shown: Shown, prefix: str) -> None:
         page = int(number) if number.isascii() and number.isdigit() and len(number) < 6 else 1
 
         def make() -> dict[str, Any]:
-            whole = parts.table.history.newest(
-                _PER_PAGE * 200, view, None if region == NATION else region
-            )
+            whole = parts.table.history.newest(_PER_PAGE * 200, view, None if region == NATION else region)
             pages = max(1, -(-len(whole) // _PER_PAGE))
             at = min(max(1, page), pages)
             return {
@@ -158,7 +142,6 @@ def _add_others(app: FastAPI, shown: Shown, prefix: str) -> None:
                 "found": whole[(at - 1) * _PER_PAGE : at * _PER_PAGE],
                 "number": at,
                 "pages": pages,
-                "view_names": VIEW_NAMES,
             }
 
         version = version_of(request, parts.table.version(view), parts.operators.exists())
@@ -188,7 +171,6 @@ def _add_others(app: FastAPI, shown: Shown, prefix: str) -> None:
                 "notices": NOTICES,
                 "is_cut": parts.book.is_cut(province),
                 "records": parts.book.open_ids(province, _PER_PAGE) if may else None,
-                "title_of": lambda name: split_doc(VIEW_SPECS[name].doc) if name in VIEW_SPECS else Text(name, name),
             }
 
         version = version_of(request, parts.book.version, parts.operators.exists())
@@ -200,7 +182,6 @@ def _add_others(app: FastAPI, shown: Shown, prefix: str) -> None:
             return {
                 "status": parts.status,
                 "away": None if at is None else parts.monotonic() - at,
-                "trouble": parts.trouble(),
                 "spark": spark_path,
             }
 

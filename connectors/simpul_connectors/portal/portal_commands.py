@@ -26,7 +26,7 @@ def operator_create(
 
     Contoh / example: simpul portal operator create --name Budi --province 53
     """
-    from simpul_connectors.portal.server import operator_file  # noqa: PLC0415  # a web server, only where it is asked for
+    from simpul_connectors.portal.server import operator_file  # noqa: PLC0415  # heavy
 
     made, key = operator_file(load_settings()).create(name, province or (), days)
     where = ", ".join(made.provinces) or "*"
@@ -49,7 +49,9 @@ def operator_list(as_json: Json = False) -> None:  # noqa: FBT002  # a flag of t
         sys.stdout.write(json.dumps([_describe(one) for one in found], ensure_ascii=False, indent=2) + "\n")
         return
     for one in found:
-        sys.stdout.write(f"{one.key_id}  {iso_utc(one.expires_at)[:10]}  {','.join(one.provinces) or '*':<12} {one.name}\n")
+        sys.stdout.write(
+            f"{one.key_id}  {iso_utc(one.expires_at)[:10]}  {','.join(one.provinces) or '*':<12} {one.name}\n"
+        )
     if not found:
         sys.stderr.write("Belum ada operator; buat dengan 'simpul portal operator create'. / There are none yet.\n")
 
@@ -68,4 +70,9 @@ def operator_revoke(
 
 
 def _describe(one: Operator) -> dict[str, object]:
-    return {"key_id": one.key_id, "name": one.name, "provinces": list(one.provinces), "expires_at": iso_utc(one.expires_at)}
+    return {
+        "key_id": one.key_id,
+        "name": one.name,
+        "provinces": list(one.provinces),
+        "expires_at": iso_utc(one.expires_at),
+    }

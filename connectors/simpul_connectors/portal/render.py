@@ -12,7 +12,7 @@ from simpul_connectors.portal.links import Links
 from simpul_connectors.portal.measures import Measure, headline, measures_of
 from simpul_connectors.portal.numbers import Language
 from simpul_connectors.portal.places import tile_places
-from simpul_connectors.portal.values import dimension_title, value_title
+from simpul_connectors.portal.values import dimension_title, value_title, view_title
 from simpul_connectors.portal.words import in_language, say
 from simpul_schemas.catalogue.fields import split_doc
 from simpul_schemas.coverage import chain
@@ -32,7 +32,8 @@ def _environment() -> Environment:
     )
     environment.globals |= {
         "asset": asset_address,
-        "views": {name: split_doc(spec.doc) for name, spec in VIEW_SPECS.items()},
+        "views": {name: view_title(name) for name in VIEW_SPECS},
+        "abouts": {name: split_doc(spec.doc) for name, spec in VIEW_SPECS.items()},
         "NATION": NATION,
         "measures_of": measures_of,
         "headline": headline,

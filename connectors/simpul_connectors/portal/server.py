@@ -91,7 +91,7 @@ async def _run(  # noqa: PLR0913, PLR0917  # what was made ready
         portal.limits,
         frozenset({*_split(portal.names), host, f"[{host}]"}),
         lambda: follower.state.is_caught_up,
-        lambda: str(follower.state.problem or probe.trouble or ""),
+        lambda: not (follower.state.problem or probe.trouble or feed.trouble),
         lambda: server is not None and server.should_exit,
     )
     server = make_server(parts, door, portal.trusted_proxies)

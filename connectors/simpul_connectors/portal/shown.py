@@ -47,12 +47,20 @@ class Shown:
             raise NotAllowed(Text("Masuk dulu sebagai operator.", "Sign in as an operator first."), 401)
         if not session.operator.may(province):
             raise NotAllowed(
-                Text(f"Kunci Anda tidak berlaku untuk provinsi {province}.", f"Your key is not for province {province}.")
+                Text(
+                    f"Kunci Anda tidak berlaku untuk provinsi {province}.", f"Your key is not for province {province}."
+                )
             )
         return session
 
-    def page(  # noqa: PLR0913  # what every page has
-        self, request: Request, template: str, section: str, version: str, make: Callable[[], dict[str, Any]], view: str = "incident"
+    def page(  # noqa: PLR0913, PLR0917  # what every page has
+        self,
+        request: Request,
+        template: str,
+        section: str,
+        version: str,
+        make: Callable[[], dict[str, Any]],
+        view: str = "incident",
     ) -> Response:
         """Answer with a page; what `make` returns is put into its template. A signed-in one is never kept."""
         session = self.session(request)
@@ -92,7 +100,9 @@ class Shown:
         def write() -> bytes:
             return json.dumps(make(), ensure_ascii=False, separators=(",", ":")).encode()
 
-        return self.parts.answers.give(request, version, "application/json", write, {"access-control-allow-origin": "*"})
+        return self.parts.answers.give(
+            request, version, "application/json", write, {"access-control-allow-origin": "*"}
+        )
 
 
 def language_of(request: Request) -> Language:
@@ -124,7 +134,11 @@ def problem_response(shown: Shown, request: Request, problem: Problem) -> Respon
         return Response(body, problem.status, headers, MEDIA_TYPE)
     links = links_of(request)
     where = problem.where if isinstance(problem, Unreadable) else "/"
-    values = {"said": in_language(problem.said, links.language), "where": f"{links.prefix}{where}", "code": problem.code}
+    values = {
+        "said": in_language(problem.said, links.language),
+        "where": f"{links.prefix}{where}",
+        "code": problem.code,
+    }
     return Response(shown.write(request, "problem.html.j2", "", values), problem.status, headers, HTML)
 
 

@@ -84,6 +84,27 @@ _VALUES: Mapping[str, Text] = MappingProxyType(
 )
 
 
+#: Views in a word or two, for a row of links.
+VIEWS: Mapping[str, Text] = MappingProxyType(
+    {
+        "incident": Text("Kejadian", "Incidents"),
+        "aid": Text("Bantuan", "Aid"),
+        "aid_items": Text("Rincian bantuan", "Aid by item"),
+        "aspiration": Text("Aspirasi", "Aspirations"),
+        "prevention": Text("Kewaspadaan dini", "Early warning"),
+        "participation": Text("Partisipasi pemilih", "Voter turnout"),
+        "budget": Text("Anggaran", "Budget"),
+        "report": Text("Laporan berkala", "Periodic reports"),
+    }
+)
+
+
+def view_title(name: str) -> Text:
+    """Return what a view is called."""
+    plain = name.replace("_", " ").capitalize()
+    return VIEWS.get(name, Text(plain, plain))
+
+
 def dimension_title(name: str) -> Text:
     """Return what a dimension is called."""
     plain = name.replace("_", " ").capitalize()

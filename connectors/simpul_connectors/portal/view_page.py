@@ -1,12 +1,12 @@
 """The page of a view and place: everything that it says, before it is written as HTML or as a file. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from simpul_connectors.portal.errors import Unreadable
-from simpul_connectors.portal.links import DEFAULT_SORT, MEASURE, PERIOD, SORT, Links, read_path
+from simpul_connectors.portal.links import DEFAULT_SORT, MEASURE, PERIOD, SORT, read_path
 from simpul_connectors.portal.measures import ONE_OF, Measure, first_measure, measures_of
-from simpul_connectors.portal.numbers import moment_text, period_text
+from simpul_connectors.portal.numbers import period_text
 from simpul_connectors.portal.reading import (
     Row,
     Wish,
@@ -76,6 +76,23 @@ class ViewPage:
         """Whether the regions inside are the provinces, which have a map."""
         return self.wish.region == NATION
 
+    @property
+    def cover_title(self) -> Text | None:
+        """What is told of coverage where no roster knows the place: how many gave what the view is about; else None."""
+        return None if self.own.cover.expected is not None else measures_of(self.spec)[self.spec.coverage[0]].title
+
+    def pair(self, row: Row) -> tuple[float | None, float | None]:
+        """Return how many reported, of how many, at a place: by the roster, else by the view itself."""
+        if self.cover_title is None:
+            return row.cover.reported, row.cover.expected
+        reported, expected = self.spec.coverage
+        return row.values[reported], row.values[expected]
+
+    def share(self, row: Row) -> float | None:
+        """Return `pair` as a share; None where it is not known."""
+        reported, expected = self.pair(row)
+        return reported / expected if expected and reported is not None else None
+
     def classes(self) -> list[float]:
         """Return the upper ends of the classes that the map is coloured by."""
         return value_classes(row.values[self.measure.name] for row in self.rows)
@@ -115,12 +132,12 @@ def read_view(table: FigureTable, view: str, path: str, asked: Mapping[str, str]
     measure = _measure(wish.spec, asked.get(MEASURE) or first_measure(wish.spec))
     sort = asked.get(SORT) or DEFAULT_SORT
     known = options(table, wish)
-    return ViewPage(
+    page = ViewPage(
         wish,
         measure,
         sort,
         read_row(table, wish),
-        _sorted(read_children(table, wish), sort, measure),
+        read_children(table, wish),
         offered_periods(wish.spec, table),
         {name: _with_chosen(values, wish.chosen.get(name)) for name, values in known.items()},
         list(_breakdown(table, wish, known)),
@@ -130,6 +147,7 @@ def read_view(table: FigureTable, view: str, path: str, asked: Mapping[str, str]
         ],
         _is_held(table, wish),
     )
+    return replace(page, rows=_sorted(page))
 
 
 def _is_held(table: FigureTable, wish: Wish) -> bool:
@@ -185,13 +203,14 @@ def _breakdown(table: FigureTable, wish: Wish, known: Mapping[str, Sequence[str]
     return found
 
 
-def _sorted(rows: list[Row], sort: str, measure: Measure) -> list[Row]:
+def _sorted(page: ViewPage) -> list[Row]:
+    rows, sort, measure = page.rows, page.sort, page.measure
     name = sort.removeprefix("-")
     keys: Mapping[str, Callable[[Row], tuple[bool, float | str]]] = {
         DEFAULT_SORT: lambda row: (False, row.region),
         "nama": lambda row: (False, row.name),
         "nilai": lambda row: _number(row.values[measure.name]),
-        "laporan": lambda row: _number(row.cover.share),
+        "laporan": lambda row: _number(page.share(row)),
     }
     if name not in keys:
         known = ", ".join(keys)
@@ -207,15 +226,3 @@ def _sorted(rows: list[Row], sort: str, measure: Measure) -> list[Row]:
 
 def _number(value: float | None) -> tuple[bool, float]:
     return value is None, _UNKNOWN_LAST if value is None else value
-
-
-def title_of(page: ViewPage, links: Links, view_title: str) -> str:
-    """Return what a page is called: the view, the place, the period."""
-    period = period_text(page.wish.period_kind, page.wish.period, links.language)
-    return f"{view_title}, {page.own.name}, {period}"
-
-
-def as_of_of(page: ViewPage, links: Links) -> str:
-    """Return the moment that the page's own number stands for, in the zone of its place."""
-    region = "" if page.wish.region == NATION else page.wish.region
-    return moment_text(page.own.cover.as_of, links.language, region)

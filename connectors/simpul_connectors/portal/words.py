@@ -158,8 +158,8 @@ _WORDS: Mapping[str, Text] = MappingProxyType(
         "newer": Text("Lebih baru", "Newer"),
         "older": Text("Lebih lama", "Older"),
         "not_held": Text(
-            "Tingkat ini terlalu banyak untuk portal ini; bacalah dengan 'simpul subscribe'. Tanda – di sini bukan nol.",
-            "There is too much of this level for this portal; read it by 'simpul subscribe'. A – here is no zero.",
+            "Tingkat ini terlalu banyak untuk portal ini; bacalah dengan 'simpul subscribe'. Garis di sini bukan nol.",
+            "There is too much of this level for this portal; read it by 'simpul subscribe'. A dash here is no zero.",
         ),
         "loading": Text(
             "Portal masih membaca angka dari bus; angka di bawah bisa belum yang terbaru.",
