@@ -21,12 +21,12 @@ def portal(
     if context.invoked_subcommand is not None:
         return
     from simpul_connectors.portal.server import serve  # noqa: PLC0415  # a web server, only for this
-    from simpul_deploy.redriver import BusRedriver  # noqa: PLC0415  # heavy; the same
+    from simpul_deploy.redriver import redriver_of  # noqa: PLC0415  # heavy; the same
 
     connection = connect_from_settings()
     settings = connection.settings.portal
     chosen = settings.port if port is None else port
-    serve(connection, host or settings.host, chosen, BusRedriver(connection), _say)
+    serve(connection, host or settings.host, chosen, redriver_of(connection), _say)
 
 
 def _say(address: str) -> None:

@@ -1,7 +1,7 @@
 """The redrive of the processors behind the portal's port: only here both may be imported."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from simpul_connectors.portal.errors import Unreadable
 from simpul_connectors.portal.redriving import Redriven, Shown
@@ -13,17 +13,24 @@ from simpul_processors.quarantine_ledger import Found, find
 from simpul_processors.quarantine_redrive import Redrive, Redriver
 from simpul_processors.quarantine_repair import Wish
 from simpul_processors.quarantine_show import redrive_document
+from simpul_processors.snapshots import Snapshots
 from simpul_schemas.connection import Connection, client_options
 from simpul_schemas.kafka_log import KafkaWriter
+from simpul_schemas.log import LogWriter
+from simpul_schemas.registry import Registry
 from simpul_schemas.rules import Text
 
 
 class BusRedriver:
-    """See `simpul_connectors.portal.redriving.Redriver`; each call reads the province's quarantine."""
+    """See `simpul_connectors.portal.redriving.Redriver`; each call reads the province's quarantine.
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._options = client_options(connection.settings.kafka)
+    `make_writer` gives a writer for one redrive, which is stopped afterwards.
+    """
+
+    def __init__(self, registry: Registry, snapshots: Snapshots, make_writer: Callable[[], LogWriter]) -> None:
+        self._registry = registry
+        self._snapshots = snapshots
+        self._make_writer = make_writer
 
     async def show(self, name: str) -> Shown:
         """See `simpul_connectors.portal.redriving.Redriver`."""
@@ -42,10 +49,10 @@ class BusRedriver:
             mend = set_fields(kind, [f"{field}={value}" for field, value in changes])
         except ChangeUnreadable as error:
             return Redriven(refused=Text(error.message_id, error.message_en))
-        writer = KafkaWriter(self._connection.bootstrap_servers, **self._options) if really else None
+        writer = self._make_writer() if really else None
         # Naming a region outright is as explicit as `--move`.
         wish = Wish(reason, move=any(field == "region" for field, _ in changes))
-        redriver = Redriver(self._connection.registry, writer, by, wish, lambda: time.time_ns() // 1000)
+        redriver = Redriver(self._registry, writer, by, wish, lambda: time.time_ns() // 1000)
         result = Redrive()
         try:
             await redriver.one(found, decoded, mend, result)
@@ -56,10 +63,20 @@ class BusRedriver:
 
     async def _find(self, name: str) -> tuple[Found, Decoded | None]:
         try:
-            found = await find(KafkaSnapshots(self._connection.bootstrap_servers), name)
+            found = await find(self._snapshots, name)
         except RefusalUnknown as error:
             raise Unreadable(Text(error.message_id, error.message_en), "/karantina") from error
-        return found, EventReader(self._connection.registry).read(found.refusal)
+        return found, EventReader(self._registry).read(found.refusal)
+
+
+def redriver_of(connection: Connection) -> BusRedriver:
+    """Return what redrives on the bus that the settings name."""
+    options = client_options(connection.settings.kafka)
+
+    def make_writer() -> LogWriter:
+        return KafkaWriter(connection.bootstrap_servers, **options)
+
+    return BusRedriver(connection.registry, KafkaSnapshots(connection.bootstrap_servers), make_writer)
 
 
 def _told(result: Redrive) -> Redriven:

@@ -6,26 +6,31 @@ The numbers are drawn from a fixed seed; a few that tests speak of are set by ha
 import asyncio
 import io
 import random
+import socket
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from simpul_connectors.portal.app import Parts, make_app
 from simpul_connectors.portal.bus_status import BusStatus, Sample, stage_topics
+from simpul_connectors.portal.guard import Door
 from simpul_connectors.portal.journal import Journal
 from simpul_connectors.portal.metrics import PortalMetrics
 from simpul_connectors.portal.operators import OperatorFile
 from simpul_connectors.portal.quarantine_book import QuarantineBook
 from simpul_connectors.portal.redriving import Redriver
+from simpul_connectors.portal.server import make_server
 from simpul_connectors.subscribe.figure_table import FigureTable
 from simpul_connectors.subscribe.follow import Follower
 from simpul_connectors.testing import FigureBus
 from simpul_schemas.coverage import COVERAGE_SCHEMA, ROSTER_SHIFT, Place
-from simpul_schemas.log import Partition
+from simpul_schemas.log import Block, Partition
 from simpul_schemas.quarantine import Origin, Refusal
 from simpul_schemas.regions import NATION, level_of, load_regions
 from simpul_schemas.restatement import RESTATEMENT_SCHEMA
+from simpul_schemas.testing import InMemoryReader
 from simpul_schemas.topics import COVERAGE_TOPIC, event_topic, restatement_topic
 
 MONTH = ("MONTH", "2024-02")
@@ -248,3 +253,42 @@ def _sample(status: BusStatus) -> None:
         appended = {partition.topic: AS_OF + minute * 60_000_000 for partition in ends}
         at = time.monotonic() - (59 - minute) * 60
         status.take(Sample(at, ends, done, dict.fromkeys(stages, 2), appended))
+
+
+class PatientReader(InMemoryReader):
+    """Waits a moment where there is nothing, as a broker would."""
+
+    async def read(self, max_records: int, timeout_seconds: float) -> list[Block]:
+        found = await super().read(max_records, timeout_seconds)
+        if not found:
+            await asyncio.sleep(min(timeout_seconds, 0.05))
+        return found
+
+
+class LivePortal:
+    """A real server in a thread of its own, over a nation that a test goes on publishing to."""
+
+    def __init__(self, nation: Nation, folder: Path, redriver: Redriver | None = None) -> None:
+        self.nation = nation
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        self.parts = nation.parts(folder, redriver)
+        self._server = make_server(self.parts, Door(self.parts.limits))
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run(listener)), daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.should_exit = True
+        self._thread.join(20)
+
+    async def _run(self, listener: socket.socket) -> None:
+        bus = self.nation.bus
+        follower = Follower(
+            self.nation.table, bus.registry, lambda topics, start: PatientReader(bus.log, topics, start)
+        )
+        task = asyncio.create_task(follower.run())
+        await self._server.serve(sockets=[listener])
+        task.cancel()

@@ -122,7 +122,12 @@ def openapi_document(limits: PortalLimits) -> dict[str, Any]:
         ),
         "/api/v1/completeness/{event_type}": _get(
             "Siapa yang melapor. / Who has reported.",
-            [_path("event_type", list(EVENT_TYPES)), region, period, children],
+            [
+                _path("event_type", ["incident", *(name for name in EVENT_TYPES if name != "incident")]),
+                region,
+                period,
+                children,
+            ],
             {"event_type": "incident", "rows": [_COMPLETENESS]},
         ),
         "/api/v1/restatements/{view}": _get(
