@@ -20,7 +20,8 @@ RECORD = "53.incident/0@3"
 Open = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+# Playwright's loop runs in this thread as long as it lives, and other tests have loops of their own: one module long.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     found = shutil.which("chromium") or shutil.which("chromium-browser")
     if found is None and not os.environ.get("CI"):
@@ -33,10 +34,13 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def portal() -> Iterator[LivePortal]:
     redriver = InMemoryRedriver({RECORD: Shown(RECORD, ("region.unknown",), {"region": "53.99", "killed": 2}, 1)})
-    with tempfile.TemporaryDirectory() as folder, LivePortal(full_nation(), Path(folder), redriver) as portal:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        LivePortal(full_nation(is_read=False), Path(folder), redriver) as portal,
+    ):
         yield portal
 
 

@@ -53,7 +53,8 @@ class Nation:
         """Publish a figure."""
         self._revision += 1
         kind, text = period
-        self.bus.publish(view, region, self._revision, period_kind=kind, period=text, as_of=AS_OF, **fields)
+        fields = {"as_of": AS_OF, **fields}
+        self.bus.publish(view, region, self._revision, period_kind=kind, period=text, **fields)
 
     def completeness(self, event_type: str, region: str, period: tuple[str, str] = MONTH, **fields: Any) -> None:
         """Publish who reported."""
@@ -128,8 +129,11 @@ class Nation:
         return make_app(self.parts(folder, redriver, **more))
 
 
-def full_nation() -> Nation:
-    """Make a nation with incidents in all provinces and the kabupaten of one, and other views in a few places."""
+def full_nation(*, is_read: bool = True) -> Nation:
+    """Make a nation with incidents in all provinces and the kabupaten of one, and other views in a few places.
+
+    Without `is_read` its figures lie on the bus only, for a follower to read them.
+    """
     nation = Nation()
     draw = random.Random(7)
     provinces = [region.code for region in load_regions().children(NATION)]
@@ -162,7 +166,8 @@ def full_nation() -> Nation:
     for offset in range(6):
         nation.refuse("53", "region.unknown" if offset % 2 else "incident.counts_negative", offset)
     _sample(nation.status)
-    nation.read()
+    if is_read:
+        nation.read()
     return nation
 
 

@@ -1,11 +1,12 @@
-"""The portal as people meet it: in a browser, by keyboard, on a phone, in the dark, without script, in two languages."""
+"""The portal as people meet it: by keyboard, on a phone, in the dark, without script, in two languages."""
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 from playwright.sync_api import Page, expect
-from tests.browser.nation import LivePortal
+from tests.browser.nation import AS_OF, LivePortal
 
 from simpul_schemas.figures import Coverage
 
@@ -62,7 +63,9 @@ def test_a_changed_figure_appears_without_a_reload_and_is_announced(visit: Open,
         "() => document.querySelector('main')['htmx-internal-data']?.sseEventSource?.readyState === 1"
     )
     # A correction of the group that is there: it replaces it, whatever it said.
-    portal.nation.figure("incident", "61", kind="DISTURBANCE", severity="MINOR", incidents=4000, **COVER)
+    portal.nation.figure(
+        "incident", "61", kind="DISTURBANCE", severity="MINOR", incidents=4000, as_of=AS_OF + 1, **COVER
+    )
     expect(tile.locator(".tile-value")).not_to_have_text(str(before), timeout=30_000)
     expect(page.locator("#baris-61").locator("xpath=ancestor::tr").locator(".value")).to_have_text(
         re.compile(r"^4\.\d{3}$")
@@ -146,7 +149,7 @@ def test_a_screen_reader_finds_landmarks_captions_and_scopes(visit: Open) -> Non
     levels = page.locator("h1, h2, h3").evaluate_all("all => all.map(h => +h.tagName[1])")
     assert levels[0] == 1
     assert levels.count(1) == 1
-    assert all(later - earlier <= 1 for earlier, later in zip(levels, levels[1:], strict=False))
+    assert all(later - earlier <= 1 for earlier, later in pairwise(levels))
 
 
 def test_a_file_is_downloaded_under_a_name_that_tells_what_it_is(visit: Open) -> None:

@@ -8,7 +8,7 @@ from fastapi.responses import StreamingResponse
 
 from simpul_connectors.portal import metrics
 from simpul_connectors.portal.errors import NotReady, Unreadable
-from simpul_connectors.portal.links import MEASURE, place_path
+from simpul_connectors.portal.links import MEASURE, PERIOD, place_path
 from simpul_connectors.portal.live import stream
 from simpul_connectors.portal.measures import first_measure, measures_of
 from simpul_connectors.portal.openapi import openapi_document
@@ -79,7 +79,7 @@ def _add_figures(app: FastAPI, shown: Shown) -> None:
         if region != NATION and region not in load_regions():
             raise Unreadable(Text("Wilayah ini tidak ada.", "There is no such region."))
         place = place_path(view, region).removeprefix(f"/tampilan/{view}").removeprefix("/")
-        wish = read_wish(table, view, place, asked)
+        wish = read_wish(table, view, place, asked, must_be_known=False)
         measure = asked.get(MEASURE, "")
         if measure not in measures_of(wish.spec):
             measure = first_measure(wish.spec)
@@ -89,7 +89,8 @@ def _add_figures(app: FastAPI, shown: Shown) -> None:
         async def counted() -> Any:  # noqa: ANN401  # an async iterator of bytes
             with shown.streams.counted(address):
                 language = "en" if asked.get("bahasa") == "en" else "id"
-                async for part in stream(table, wish, measure, language, parts.stopping):  # type: ignore[arg-type]  # one of two words
+                moves = not asked.get(PERIOD)
+                async for part in stream(table, wish, measure, language, parts.stopping, moves=moves):  # type: ignore[arg-type]  # one of two words
                     yield part
 
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}

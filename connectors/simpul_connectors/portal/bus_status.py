@@ -6,7 +6,8 @@ is right to the length of a sample, and one that began before the first sample i
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 
 from simpul_schemas.figures import VIEW_SPECS
 from simpul_schemas.log import Partition
@@ -65,7 +66,8 @@ class TopicStatus:
     last: int | None
 
 
-def stage_topics() -> dict[str, list[str]]:
+@cache
+def stage_topics() -> Mapping[str, Sequence[str]]:
     """Return the topics that each stage of the fold reads, by its name."""
     provinces = load_regions().provinces()
     found: dict[str, list[str]] = {}
@@ -76,6 +78,7 @@ def stage_topics() -> dict[str, list[str]]:
     return found
 
 
+@cache
 def watched_topics() -> list[str]:
     """Return every topic whose newest record is told."""
     provinces = load_regions().provinces()
@@ -132,8 +135,9 @@ class BusStatus:
             self._topics[topic] = TopicStatus(topic, sum(partitions.values()), last)
 
     def stages(self) -> list[StageStatus]:
-        """Return every stage that there is anything to say of."""
-        return list(self._now.values())
+        """Return every stage as it was in the newest sample, with its last hour."""
+        now = self.sampled_at or 0.0
+        return [replace(one, trend=thinned(self._trends[one.name], now)) for one in self._now.values()]
 
     def topics(self) -> list[TopicStatus]:
         """Return every topic that was seen, by name."""
@@ -156,9 +160,8 @@ class BusStatus:
         trend.append((sample.at, sample.at - since))
         while trend and trend[0][0] < sample.at - HOUR_SECONDS:
             trend.popleft()
-        points = thinned(trend, sample.at)
         members = sample.members.get(name, 0)
-        self._now[name] = StageStatus(name, sample.at - since, is_least, records, members, points)
+        self._now[name] = StageStatus(name, sample.at - since, is_least, records, members, ())
 
 
 def thinned(trend: Sequence[tuple[float, float]], now: float) -> tuple[float, ...]:

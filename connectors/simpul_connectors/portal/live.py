@@ -11,7 +11,7 @@ from markupsafe import escape
 from simpul_connectors.portal.errors import Refused
 from simpul_connectors.portal.measures import measures_of
 from simpul_connectors.portal.numbers import Language, value_text
-from simpul_connectors.portal.reading import Row, Wish, read_rows
+from simpul_connectors.portal.reading import Row, Wish, newest_period, read_rows
 from simpul_connectors.portal.words import say
 from simpul_connectors.subscribe.changes import FigurePlace
 from simpul_connectors.subscribe.figure_table import FigureTable
@@ -62,10 +62,20 @@ class Streams:
                 del self._open[address]
 
 
-async def stream(
-    table: FigureTable, wish: Wish, measure: str, language: Language, stopping: Callable[[], bool]
+async def stream(  # noqa: PLR0913  # what a page is of, and how long it is told
+    table: FigureTable,
+    wish: Wish,
+    measure: str,
+    language: Language,
+    stopping: Callable[[], bool],
+    *,
+    moves: bool = False,
 ) -> AsyncIterator[bytes]:
-    """Yield a message each time that a figure of a page changes: of the place, or of a region directly inside it."""
+    """Yield a message each time that a figure of a page changes: of the place, or of a region directly inside it.
+
+    A page that `moves` is of the newest period: where there is a newer one, it is told, and the stream ends, for the
+    reader to ask for that one's.
+    """
     regions = [wish.region, *(region.code for region in load_regions().children(wish.region))]
     places = [FigurePlace(wish.spec.name, region, wish.period_kind, wish.period) for region in regions]
     with table.listen(places) as listener:
@@ -73,6 +83,9 @@ async def stream(
         yield b"retry: 3000\n: siap\n\n"
         quiet = 0.0
         while not stopping():
+            if moves and newest_period(wish.spec, table) != (wish.period_kind, wish.period):
+                yield message("berubah", str(table.version(wish.spec.name)))
+                return
             try:
                 async with asyncio.timeout(EVERY_SECONDS):
                     await listener.changes()

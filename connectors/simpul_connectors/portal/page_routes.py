@@ -93,7 +93,7 @@ def view_page(shown: Shown, request: Request, view: str, place: str) -> Response
         return {
             "page": page,
             "address": address,
-            "stream": f"/siaran/{view}?{_stream_query(page.wish, page.measure.name, links.language)}",
+            "stream": f"/siaran/{view}?{_stream_query(page.wish, page.measure.name, links.language, request)}",
             "one_of": ONE_OF.get(view, ()),
         }
 
@@ -116,8 +116,10 @@ def view_file(shown: Shown, request: Request, view: str, place: str, ending: str
     return shown.parts.answers.give(request, version, MEDIA_TYPES[ending], make, headers)
 
 
-def _stream_query(wish: Wish, measure: str, language: str) -> str:
-    asked = {"wilayah": wish.region, PERIOD: wish.period, MEASURE: measure, "bahasa": language, **wish.chosen}
+def _stream_query(wish: Wish, measure: str, language: str, request: Request) -> str:
+    # A page that names no period is of the newest one, and is told when there is a newer.
+    period = wish.period if request.query_params.get(PERIOD) else ""
+    asked = {"wilayah": wish.region, PERIOD: period, MEASURE: measure, "bahasa": language, **wish.chosen}
     return urlencode(asked)
 
 

@@ -31,8 +31,8 @@ def operator_create(
     made, key = operator_file(load_settings()).create(name, province or (), days)
     where = ", ".join(made.provinces) or "*"
     sys.stderr.write(
-        f"Kunci {made.name} untuk provinsi {where}, sampai {iso_utc(made.expires_at)[:10]}. Simpan sekarang; tidak bisa "
-        "ditampilkan lagi. / Keep it now; it cannot be shown again.\n"
+        f"Kunci {made.name} untuk provinsi {where}, sampai {iso_utc(made.expires_at)[:10]}. Simpan sekarang; tidak "
+        "bisa ditampilkan lagi. / Keep it now; it cannot be shown again.\n"
     )
     sys.stdout.write(key + "\n")
 
@@ -42,7 +42,7 @@ def operator_list(as_json: Json = False) -> None:  # noqa: FBT002  # a flag of t
 
     Contoh / example: simpul portal operator list --json
     """
-    from simpul_connectors.portal.server import operator_file  # noqa: PLC0415  # the same
+    from simpul_connectors.portal.server import operator_file  # noqa: PLC0415  # heavy
 
     found = operator_file(load_settings()).all()
     if as_json:
@@ -63,7 +63,7 @@ def operator_revoke(
 
     Contoh / example: simpul portal operator revoke 3f9c1a2b4d5e
     """
-    from simpul_connectors.portal.server import operator_file  # noqa: PLC0415  # the same
+    from simpul_connectors.portal.server import operator_file  # noqa: PLC0415  # heavy
 
     gone = operator_file(load_settings()).revoke(key_id)
     sys.stderr.write(f"Operator {gone.name} dicabut. / The operator {gone.name} is revoked.\n")

@@ -6,6 +6,7 @@ unknown and stays so (None), whatever else is added to it.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 from simpul_connectors.portal.errors import Unreadable
 from simpul_connectors.portal.measures import LEFT_OUT, ONE_OF, Measure, measures_of
@@ -155,8 +156,20 @@ def newest_period(spec: ViewSpec, table: FigureTable) -> tuple[str, str]:
     return NO_KIND, NO_PERIOD
 
 
-def offered_periods(spec: ViewSpec, table: FigureTable) -> dict[str, list[str]]:
+def offered_periods(spec: ViewSpec, table: FigureTable) -> Mapping[str, list[str]]:
     """Return the periods that a page offers, by kind, the newest first."""
+    # Every page and stream asks; it takes a millisecond where there are many days, and changes seldom.
+    known = _OFFERED.setdefault(table, {})
+    version = table.version(spec.name)
+    if known.get(spec.name, (-1, {}))[0] != version:
+        known[spec.name] = (version, _offered(spec, table))
+    return known[spec.name][1]
+
+
+_OFFERED: "WeakKeyDictionary[FigureTable, dict[str, tuple[int, Mapping[str, list[str]]]]]" = WeakKeyDictionary()
+
+
+def _offered(spec: ViewSpec, table: FigureTable) -> Mapping[str, list[str]]:
     there = table.period_kinds(spec.name)
     order = [kind for kind in dict.fromkeys((*_PREFERRED, *FIGURE_KINDS)) if kind in there]
     return {kind: table.periods(spec.name, kind)[: -_PERIODS_AT_MOST - 1 : -1] for kind in order}

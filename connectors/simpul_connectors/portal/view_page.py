@@ -114,12 +114,14 @@ def spec_of(view: str) -> ViewSpec:
     return found
 
 
-def read_wish(table: FigureTable, view: str, path: str, asked: Mapping[str, str]) -> Wish:
+def read_wish(
+    table: FigureTable, view: str, path: str, asked: Mapping[str, str], *, must_be_known: bool = True
+) -> Wish:
     """Read what is asked for by a path and a query; raises `Unreadable` with what to do instead."""
     spec = spec_of(view)
     region = read_path(view, path)
     kind, period = read_period(spec, asked.get(PERIOD), table)
-    if asked.get(PERIOD) and not is_known_period(spec, kind, period, table):
+    if must_be_known and asked.get(PERIOD) and not is_known_period(spec, kind, period, table):
         raise _no_figures(spec, kind, period, table)
     bare = Wish(spec, region, kind, period)
     named = {one.name: asked.get(one.name, "")[:DIMENSION_CHARACTERS] for one in spec.dimensions}

@@ -35,12 +35,11 @@ def test_a_key_opens_for_its_operator_until_it_expires(file: OperatorFile, clock
     assert file.of_key(key) is None
 
 
-@pytest.mark.parametrize(
-    "change", [lambda key: key[:-1] + ("A" if key[-1] != "A" else "B"), lambda _: "", lambda key: key.replace(".", "")]
-)
-def test_any_other_text_opens_nothing(file: OperatorFile, change) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize("keep", [slice(0, -1), slice(1, None), slice(0, 12), slice(0, 0)])
+def test_any_other_text_opens_nothing(file: OperatorFile, keep: slice) -> None:
     _, key = file.create("Budi", [], 30)
-    assert file.of_key(change(key)) is None
+    assert file.of_key(key[keep]) is None
+    assert file.of_key(key[:-2] + ("AA" if key[-2:] != "AA" else "BB")) is None
 
 
 def test_only_a_keyed_hash_is_kept_and_nobody_else_may_read_it(file: OperatorFile, tmp_path: Path) -> None:
