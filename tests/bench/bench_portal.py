@@ -143,7 +143,7 @@ def _address_in(log: Path) -> tuple[str, int]:
 
 def _wait_for_figures(address: tuple[str, int]) -> None:
     """Wait until every province has figures of the year."""
-    paths = [f"/api/v1/figures/incident?region={code}&period=2024" for code in load_regions().provinces()]
+    paths = [f"/api/v1/figures/incident?region={code}&period=2025" for code in load_regions().provinces()]
 
     async def wait() -> None:
         end = time.monotonic() + _DEADLINE_SECONDS
@@ -184,7 +184,7 @@ def be_clients(address: tuple[str, int], seconds: float) -> None:
             code = chance.choice(codes)
             form = chance.choice((f"/api/v1/figures/incident?region={code}", f"/tampilan/incident/{code}.json?"))
             began = time.perf_counter()
-            status, _ = await _get(reader, writer, f"{form}&period=2024&periode=2024")
+            status, _ = await _get(reader, writer, f"{form}&period=2025&periode=2025")
             took.append(1000 * (time.perf_counter() - began))
             if status != 200:
                 bad.append(status)
@@ -212,7 +212,7 @@ def _load_pages(address: tuple[str, int]) -> list[float]:
         for _ in range(_LOADS):
             context = browser.new_context()
             page = context.new_page()
-            page.goto(f"http://{address[0]}:{address[1]}/tampilan/incident?periode=2024")
+            page.goto(f"http://{address[0]}:{address[1]}/tampilan/incident?periode=2025")
             page.wait_for_function("() => performance.getEntriesByType('navigation')[0].loadEventEnd > 0")
             found.append(page.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd"))
             context.close()

@@ -164,7 +164,7 @@ def full_nation(*, is_read: bool = True) -> Nation:
     nation.restate("incident", "73", "incidents", 11, 12)
     nation.restate("incident", NATION, "incidents", 311, 312, "CORRECTION")
     for offset in range(6):
-        nation.refuse("53", "region.unknown" if offset % 2 else "incident.counts_negative", offset)
+        nation.refuse("53", "region.unknown" if offset % 2 else "incident.count_negative", offset)
     _sample(nation.status)
     if is_read:
         nation.read()
@@ -273,11 +273,11 @@ class PatientReader(InMemoryReader):
 class LivePortal:
     """A real server in a thread of its own, over a nation that a test goes on publishing to."""
 
-    def __init__(self, nation: Nation, folder: Path, redriver: Redriver | None = None) -> None:
+    def __init__(self, nation: Nation, folder: Path, redriver: Redriver | None = None, **more: Any) -> None:
         self.nation = nation
         listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        self.parts = nation.parts(folder, redriver)
+        self.parts = nation.parts(folder, redriver, **more)
         self._server = make_server(self.parts, Door(self.parts.limits))
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run(listener)), daemon=True)
 

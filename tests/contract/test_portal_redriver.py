@@ -52,7 +52,7 @@ def on_the_bus() -> BusRedriver:
     log, registry, kind = InMemoryLog(), InMemoryRegistry(), event_type("incident")
     schema_id = registry.register(value_subject(TOPIC), kind.schema)
     value = frame(schema_id, rows.encode(kind.parsed_schema, an_incident()))
-    refusal = Refusal(Origin(Partition(TOPIC, 0), 0), ("incident.counts_negative",), b"incident:53:1", value, 1)
+    refusal = Refusal(Origin(Partition(TOPIC, 0), 0), ("incident.count_negative",), b"incident:53:1", value, 1)
     log.append(refusal_record(refusal))
     return BusRedriver(registry, InMemorySnapshots(log), lambda: InMemoryWriter(log))
 
@@ -62,12 +62,12 @@ def redriver(request: pytest.FixtureRequest) -> Redriver:
     if request.param == "bus":
         return on_the_bus()
     event = {"killed": -1, "region": "53.71"}
-    return InMemoryRedriver({ID: Shown(ID, ("incident.counts_negative",), event, 1)})
+    return InMemoryRedriver({ID: Shown(ID, ("incident.count_negative",), event, 1)})
 
 
 def test_a_record_is_shown_with_its_codes_and_is_open(redriver: Redriver) -> None:
     shown = asyncio.run(redriver.show(ID))
-    assert (shown.id, shown.codes, shown.is_redriven) == (ID, ("incident.counts_negative",), False)
+    assert (shown.id, shown.codes, shown.is_redriven) == (ID, ("incident.count_negative",), False)
     assert shown.event is not None
     assert shown.event["killed"] == -1
 

@@ -14,7 +14,7 @@ from simpul_connectors.portal.links import MEASURE, PAGE, PERIOD, place_path
 from simpul_connectors.portal.measures import ONE_OF, first_measure, measures_of
 from simpul_connectors.portal.reading import Wish
 from simpul_connectors.portal.shown import Shown, links_of, version_of
-from simpul_connectors.portal.view_page import read_view, spec_of
+from simpul_connectors.portal.view_page import read_rows_of, read_view, spec_of
 from simpul_schemas.quarantine import NOTICES, explain
 from simpul_schemas.regions import NATION, load_regions
 from simpul_schemas.rules import Text
@@ -107,7 +107,7 @@ def view_file(shown: Shown, request: Request, view: str, place: str, ending: str
     spec_of(view)
 
     def make() -> bytes:
-        return write_table(page_table(read_view(table, view, place, dict(request.query_params))), ending)
+        return write_table(page_table(read_rows_of(table, view, place, dict(request.query_params))), ending)
 
     name = "-".join(["simpul", view, place.rpartition("/")[2] or NATION, request.query_params.get(PERIOD, "")])
     safe = "".join(letter for letter in name if letter.isascii() and (letter.isalnum() or letter in "-_.")).rstrip("-")

@@ -177,7 +177,7 @@ def _offered(spec: ViewSpec, table: FigureTable) -> Mapping[str, list[str]]:
 
 def is_known_period(spec: ViewSpec, kind: str, period: str, table: FigureTable) -> bool:
     """Return whether the nation has figures or reports of a period."""
-    if table.figures(spec.name, NATION, kind, period):
+    if table.total(spec.name, NATION, kind, period) is not None:
         return True
     row = table.completeness(spec.event_type, NATION, kind, period)
     return row is not None and row.is_known

@@ -23,7 +23,7 @@ from simpul_connectors.portal.quarantine_book import QuarantineBook
 from simpul_connectors.portal.quarantine_feed import QuarantineFeed
 from simpul_connectors.portal.redriving import Redriver
 from simpul_connectors.subscribe.figure_table import FigureTable
-from simpul_connectors.subscribe.follow import Follower, reader_from
+from simpul_connectors.subscribe.follow import Follower, FollowLimits, reader_from
 from simpul_schemas.connection import Connection, client_options
 from simpul_schemas.errors import SettingsError
 from simpul_schemas.settings import Settings
@@ -32,7 +32,9 @@ _OPERATORS, _AUDIT = "portal-operators.json", "portal-audit.jsonl"
 #: How long requests under way may take to end after a signal; streams end by themselves.
 _GRACE_SECONDS = 3
 #: Figures are put in by small pieces beside requests; a thread that decodes gives way this often.
-_SWITCH_SECONDS = 0.001
+_SWITCH_SECONDS = 0.0003
+#: Rows of figures that are put in at a time, between which requests are served: half a millisecond.
+_PIECE_ROWS = 150
 
 
 def now_micros() -> int:
@@ -71,7 +73,8 @@ async def _run(  # noqa: PLR0913, PLR0917  # what was made ready
 ) -> None:
     portal, options = connection.settings.portal, client_options(connection.settings.kafka)
     table, book, status = FigureTable(), QuarantineBook(), BusStatus()
-    follower = Follower(table, connection.registry, reader_from(connection))
+    limits = FollowLimits(piece_rows=_PIECE_ROWS)
+    follower = Follower(table, connection.registry, reader_from(connection), limits=limits)
     feed = QuarantineFeed(connection.bootstrap_servers, options, book)
     probe = BusProbe(connection.bootstrap_servers, options, status)
     trusted = _split(portal.trusted_proxies)

@@ -34,8 +34,6 @@ from simpul_schemas.rules import Text
 _VALUES_AT_MOST = 40
 _BREAKDOWN_AT_MOST = 12
 _RESTATED_AT_MOST = 8
-#: Restatements of a place and all inside it that are looked through for its own.
-_LOOKED_AT = 500
 _UNKNOWN_LAST = float("-inf")
 
 
@@ -125,31 +123,32 @@ def read_wish(
         raise _no_figures(spec, kind, period, table)
     bare = Wish(spec, region, kind, period)
     named = {one.name: asked.get(one.name, "")[:DIMENSION_CHARACTERS] for one in spec.dimensions}
-    return Wish(spec, region, kind, period, choose(spec, named, options(table, bare)))
+    is_open = any(not named[name] for name in ONE_OF.get(view, ()))
+    return Wish(spec, region, kind, period, choose(spec, named, options(table, bare) if is_open else {}))
+
+
+def read_rows_of(table: FigureTable, view: str, path: str, asked: Mapping[str, str]) -> ViewPage:
+    """Return the numbers of a page alone, as its files have them; raises as `read_view`."""
+    wish = read_wish(table, view, path, asked)
+    measure = _measure(wish.spec, asked.get(MEASURE) or first_measure(wish.spec))
+    own, rows, sort = read_row(table, wish), read_children(table, wish), asked.get(SORT) or DEFAULT_SORT
+    page = ViewPage(wish, measure, sort, own, rows, {}, {}, (), None, (), _is_held(table, wish))
+    return replace(page, rows=_sorted(page))
 
 
 def read_view(table: FigureTable, view: str, path: str, asked: Mapping[str, str]) -> ViewPage:
     """Return the page of a view and place; raises `Unreadable` with what to do instead."""
-    wish = read_wish(table, view, path, asked)
-    measure = _measure(wish.spec, asked.get(MEASURE) or first_measure(wish.spec))
-    sort = asked.get(SORT) or DEFAULT_SORT
+    page = read_rows_of(table, view, path, asked)
+    wish = page.wish
     known = options(table, wish)
-    page = ViewPage(
-        wish,
-        measure,
-        sort,
-        read_row(table, wish),
-        read_children(table, wish),
-        offered_periods(wish.spec, table),
-        {name: _with_chosen(values, wish.chosen.get(name)) for name, values in known.items()},
-        list(_breakdown(table, wish, known)),
-        completeness_of(table, wish) if wish.period_kind != NO_KIND else None,
-        [one for one in table.history.newest(_LOOKED_AT, view, wish.region) if one.region == wish.region][
-            :_RESTATED_AT_MOST
-        ],
-        _is_held(table, wish),
+    return replace(
+        page,
+        periods=offered_periods(wish.spec, table),
+        options={name: _with_chosen(values, wish.chosen.get(name)) for name, values in known.items()},
+        parts=list(_breakdown(table, wish, known)),
+        completeness=completeness_of(table, wish) if wish.period_kind != NO_KIND else None,
+        restated=table.restatements(view, wish.region, wish.period_kind, wish.period)[:_RESTATED_AT_MOST],
     )
-    return replace(page, rows=_sorted(page))
 
 
 def _is_held(table: FigureTable, wish: Wish) -> bool:

@@ -274,7 +274,7 @@ def test_script_is_ours_unchanged_and_small() -> None:
 def test_quarantine_tells_reasons_and_remedies_and_no_record(client: TestClient) -> None:
     text = client.get("/karantina/53").text
     assert "region.unknown" in text
-    assert "incident.counts_negative" in text
+    assert "incident.count_negative" in text
     assert RECORD not in text
     assert "Tidak ada yang ditolak" in client.get("/karantina/73").text
     totals = client.get("/karantina").text
