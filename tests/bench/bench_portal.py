@@ -26,6 +26,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import psutil
 from confluent_kafka import Producer
 from playwright.sync_api import sync_playwright
 from tests.bench.bench_fold import say
@@ -68,11 +69,16 @@ def run() -> list[dict[str, Any]]:
         ]
         folder = WORKSHOP / "portal"
         shutil.rmtree(folder, ignore_errors=True)
-        with Ours(*addresses, stage="both").running(folder / "worker"), _portal(folder, *addresses) as address:
+        with (
+            Ours(*addresses, stage="both").running(folder / "worker"),
+            _portal(folder, *addresses) as (address, portal),
+        ):
             stream = _Stream(addresses[0], records)
             stream.start()
             _wait_for_figures(address)
+            used, began = sum(portal.cpu_times()[:2]), time.monotonic()
             asked = _ask(address)
+            asked["processor"] = (sum(portal.cpu_times()[:2]) - used) / (time.monotonic() - began)
             was_coming = stream.is_alive()
             loads = _load_pages(address)
             stream.stop()
@@ -108,7 +114,9 @@ class _Stream(threading.Thread):
 
 
 @contextmanager
-def _portal(folder: Path, bootstrap_servers: str, registry_url: str) -> Iterator[tuple[str, int]]:
+def _portal(
+    folder: Path, bootstrap_servers: str, registry_url: str
+) -> Iterator[tuple[tuple[str, int], psutil.Process]]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SIMPUL")}
     environment = {
         **kept,
@@ -123,7 +131,7 @@ def _portal(folder: Path, bootstrap_servers: str, registry_url: str) -> Iterator
     with log.open("w") as out:
         process = subprocess.Popen(command, stderr=out, env=environment)
         try:
-            yield _address_in(log)
+            yield _address_in(log), psutil.Process(process.pid)
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(_DEADLINE_SECONDS)
@@ -238,6 +246,8 @@ def _describe_p99(asked: dict[str, Any], rate: float, *, was_coming: bool) -> di
         "not_answered": len(asked["bad"]),
         "clients": CLIENTS,
         "events_per_second": round(rate),
+        # Beside the machine's load these say what the figures are worth: how much of a core the portal had.
+        "portal_processor_share": round(asked["processor"], 3),
         "load_at_end": os.getloadavg()[0],
     }
 

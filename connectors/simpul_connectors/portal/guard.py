@@ -91,6 +91,12 @@ class GuardedProtocol(H11Protocol):
         else:
             self._stop_waiting()
 
+    def on_response_complete(self) -> None:
+        """Give a further head its time where a part of it has come already, behind the request before."""
+        super().on_response_complete()
+        if self.conn.their_state is h11.IDLE and self.conn.trailing_data[0] and self._head_timer is None:
+            self._wait_for_head()
+
     def _wait_for_head(self) -> None:
         self._head_timer = self.loop.call_later(self.door.limits.head_seconds, self.transport.abort)
 
