@@ -13,7 +13,8 @@ from simpul_connectors.errors import RowRefused, SinkOfAnotherBus
 from simpul_connectors.sinks.plan import Plan, Step
 from simpul_connectors.sinks.table import Table, Withdraw
 from simpul_connectors.sinks.target import BadRow, Control, Move, Position, Sifted, State, check_generation, is_stored
-from simpul_schemas.figures import NOT_STATED, view_spec
+from simpul_connectors.subscribe.cursor import Cursor
+from simpul_schemas.figures import NOT_STATED, VIEW_SPECS, view_spec
 from simpul_schemas.log import Outgoing, Partition, StartOffset
 from simpul_schemas.regions import level_of
 from simpul_schemas.rows import encode
@@ -38,16 +39,28 @@ class InMemoryDatabase:
 
 
 class FigureBus:
-    """A bus in memory onto which a test publishes figures, completeness and restatements; see `reader`."""
+    """A bus in memory onto which a test publishes figures, completeness and restatements.
 
-    def __init__(self) -> None:
+    See `simpul_connectors.subscribe.source.FigureSource`.
+    """
+
+    def __init__(self, cluster: str = "memory") -> None:
+        self.cluster = cluster
         self.log = InMemoryLog()
         self.registry = InMemoryRegistry()
         self._schemas: dict[str, tuple[int, Any]] = {}
 
     def reader(self, topics: Sequence[str], start: StartOffset) -> InMemoryReader:
-        """Make a reader of some topics (`simpul_connectors.subscribe.follow.MakeReader`)."""
+        """See `simpul_connectors.subscribe.source.FigureSource`."""
         return InMemoryReader(self.log, topics, start)
+
+    async def cluster_id(self) -> str:
+        """See `simpul_connectors.subscribe.source.FigureSource`."""
+        return self.cluster
+
+    async def topics(self) -> frozenset[str]:
+        """See `simpul_connectors.subscribe.source.FigureSource`; one that was never used is there too."""
+        return frozenset(self.log.topics) | {view_topic(name) for name in VIEW_SPECS}
 
     def publish(self, view: str, region: str, revision: int, **fields: Any) -> int:  # noqa: ANN401  # the fields of a figure
         """Append a figure and return its offset; what is not named is 0, not stated, of no period, without roster."""
@@ -73,6 +86,22 @@ class FigureBus:
             self._schemas[topic] = (number, fastavro.parse_schema(json.loads(schema)))
         number, parsed = self._schemas[topic]
         return self.log.append(Outgoing(topic, key, frame(number, encode(parsed, dict(record)))))
+
+
+class InMemoryCursor:
+    """See `simpul_connectors.subscribe.cursor.CursorStore`; every cursor that was saved is in `saved`."""
+
+    def __init__(self, *saved: Cursor) -> None:
+        self.name = "memory"
+        self.saved = list(saved)
+
+    def load(self) -> Cursor | None:
+        """See `simpul_connectors.subscribe.cursor.CursorStore`."""
+        return self.saved[-1] if self.saved else None
+
+    def save(self, cursor: Cursor) -> None:
+        """See `simpul_connectors.subscribe.cursor.CursorStore`."""
+        self.saved.append(cursor)
 
 
 def _nothing() -> None:

@@ -12,6 +12,7 @@ import typer
 
 from simpul_connectors import commands as connectors
 from simpul_connectors.portal import portal_commands
+from simpul_connectors.subscribe_commands import subscribe
 from simpul_deploy import audit_commands
 from simpul_deploy.demo import commands as demo
 from simpul_deploy.errors import guarded
@@ -68,6 +69,7 @@ app.command("worker")(guarded(processors.worker))
 app.command("views")(guarded(processors.views))
 app.command("audit")(guarded(audit_commands.audit))
 app.command("figures")(guarded(audit_commands.figures))
+app.command("subscribe")(guarded(subscribe))
 for name, command in import_commands.IMPORT_COMMANDS.items():
     imports.command(name)(guarded(command))
 outbox.command("status")(guarded(producers.outbox_status))

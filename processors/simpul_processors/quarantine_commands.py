@@ -5,10 +5,8 @@ Data goes to stdout, words to stderr. Errors propagate: the program turns them i
 
 import asyncio
 import getpass
-import json
 import logging
 import re
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +23,7 @@ from simpul_schemas.connection import Connection, connect_from_settings
 from simpul_schemas.contract import event_type
 from simpul_schemas.events.envelope import to_micros
 from simpul_schemas.regions import load_regions
+from simpul_schemas.stdout import print_json
 
 if TYPE_CHECKING:
     from simpul_processors.quarantine_ledger import Filter, OnRecord
@@ -297,4 +296,4 @@ def _counting() -> Iterator["OnRecord"]:
 
 
 def _print(document: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+    print_json(document)

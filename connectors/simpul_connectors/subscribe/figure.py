@@ -41,14 +41,14 @@ class FigureCoverage:
         return found is not None and found >= share
 
     def document(self) -> dict[str, Any]:
-        """Return it as JSON has it; `coverage` is the share."""
+        """Return it as JSON has it."""
         return {
             "state": self.state.value,
             "expected": self.expected,
             "reported": self.reported,
             "on_time": self.on_time,
             "late": self.late,
-            "coverage": self.share,
+            "share": self.share,
             "missing": list(self.missing),
             "as_of": from_micros(self.as_of).isoformat(),
         }

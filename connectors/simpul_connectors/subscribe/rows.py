@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from simpul_connectors.subscribe.figure import Figure, FigureCoverage
-from simpul_schemas.columns import ROW
+from simpul_schemas.columns import ROW, BlockDecoder
 from simpul_schemas.figures import FIGURE_COVERAGE, Coverage, ViewSpec
 from simpul_schemas.intake import BLOCK, OFFSET, RecordIntake
 from simpul_schemas.log import Block
@@ -42,13 +42,21 @@ class FigureIntake:
         self._records = RecordIntake(spec.figure_schema, registry)
         self._names = [*key_columns(spec), *spec.measure_names, *FIGURE_COVERAGE, "as_of", "revision"]
 
+        places = dict.fromkeys((PARTITION, AT, APPENDED), pl.Int64)
+        self._nothing = (
+            BlockDecoder(spec.figure_schema)
+            .decode([])
+            .frame.select(*self._names, *(pl.lit(None, kind).alias(name) for name, kind in places.items()))
+        )
+
     def take(self, blocks: Sequence[Block]) -> Taken:
         """Decode blocks; a registry that does not answer raises, so that nothing is skipped.
 
         A record without a value (a tombstone) and one of another kind count as unreadable: they name no revision, so
         the law of the bus has no place for them.
         """
-        blocks = [block for block in blocks if len(block.values)]
+        if not blocks:
+            return Taken(self._nothing, 0)
         taken = self._records.take(blocks)
         found = taken.frame
         numbers = pl.Series([block.partition.number for block in blocks], dtype=pl.Int64)

@@ -1,7 +1,7 @@
 """The read model: whatever comes in what order, it answers with the highest revision of each figure."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import polars as pl
@@ -12,28 +12,30 @@ from hypothesis import strategies as st
 from simpul_connectors.errors import NoSuchName
 from simpul_connectors.subscribe.changes import FigurePlace
 from simpul_connectors.subscribe.figure_table import Bounds, FigureClass, FigureTable, stamp
-from simpul_connectors.subscribe.follow import Follower, FollowLimits
+from simpul_connectors.subscribe.follow import Follower
 from simpul_connectors.subscribe.pieces import figure_pieces
 from simpul_connectors.subscribe.restatements import History, restatement_of
 from simpul_connectors.subscribe.rows import FigureIntake
+from simpul_connectors.subscribe.tail import TailLimits
 from simpul_connectors.testing import FigureBus
 from simpul_schemas.coverage import COVERAGE_SCHEMA, ROSTER_SHIFT
 from simpul_schemas.errors import BrokerUnavailable
 from simpul_schemas.figures import Coverage, view_spec
-from simpul_schemas.log import Outgoing, Partition
+from simpul_schemas.log import Block, Outgoing, Partition, StartOffset
 from simpul_schemas.restatement import RESTATEMENT_SCHEMA
+from simpul_schemas.testing import InMemoryReader
 from simpul_schemas.topics import COVERAGE_TOPIC, restatement_topic, view_topic
 
 MONTH = {"period_kind": "MONTH", "period": "2024-02"}
-QUICK = FollowLimits(max_records=7, piece_rows=3, poll_seconds=0.001, probe_seconds=0.0, first_wait_seconds=0.001)
+QUICK = TailLimits(max_records=7, poll_seconds=0.001, probe_seconds=0.0, first_wait_seconds=0.001)
 #: A roster has spoken.
 KNOWN = 1 << ROSTER_SHIFT
 
 
-def followed(bus: FigureBus, table: FigureTable | None = None, limits: FollowLimits = QUICK) -> FigureTable:
+def followed(bus: FigureBus, table: FigureTable | None = None, limits: TailLimits = QUICK) -> FigureTable:
     """Return a table that has read what the bus holds."""
     table = table or FigureTable()
-    follower = Follower(table, bus.registry, bus.reader, limits=limits)
+    follower = Follower(table, bus, limits=limits, piece_rows=3)
 
     async def use() -> None:
         task = asyncio.create_task(follower.run())
@@ -142,7 +144,7 @@ def test_an_older_missing_list_does_not_outlive_a_newer_figure_without_one() -> 
     bus = FigureBus()
     bus.publish("incident", "73", 1, **MONTH, incidents=1, missing=["Bone"])
     bus.publish("incident", "73", 2, **MONTH, incidents=1)
-    (found,) = followed(bus, limits=FollowLimits(max_records=1, poll_seconds=0.001)).figures(
+    (found,) = followed(bus, limits=TailLimits(max_records=1, poll_seconds=0.001)).figures(
         "incident", "73", "MONTH", "2024-02"
     )
     assert found.coverage.missing == ()
@@ -245,7 +247,7 @@ def test_where_there_is_too_much_the_largest_class_goes_as_a_whole_and_is_named(
 def listening(bus: FigureBus, use: Callable[[FigureTable, Follower], Awaitable[None]]) -> None:
     async def run() -> None:
         table = FigureTable()
-        follower = Follower(table, bus.registry, bus.reader, limits=QUICK)
+        follower = Follower(table, bus, limits=QUICK, piece_rows=3)
         task = asyncio.create_task(follower.run())
         try:
             async with asyncio.timeout(30):
@@ -288,7 +290,7 @@ def test_a_slow_listener_is_told_to_load_all_anew_and_holds_nothing() -> None:
         with table.listen(at_most=2) as slow:
             for day in range(1, 8):
                 bus.publish("incident", "73", 1, period_kind="DAY", period=f"2024-02-0{day}", incidents=1)
-            await until(lambda: follower.state.positions.get(Partition(view_topic("incident"), 0)) == 7)
+            await until(lambda: table.held == 7)
             found = await slow.changes()
             assert (found.reload, found.places) == (True, frozenset())
             bus.publish("incident", "73", 2, **MONTH, incidents=1)
@@ -299,35 +301,35 @@ def test_a_slow_listener_is_told_to_load_all_anew_and_holds_nothing() -> None:
 
 
 def test_a_broker_that_goes_away_and_comes_back_is_waited_for_and_nothing_is_missed() -> None:
-    bus = FigureBus()
     is_away = False
 
-    class Frail:
-        def __init__(self, *args: Any) -> None:
-            self._reader = bus.reader(*args)
-            self.start, self.stop = self._reader.start, self._reader.stop
-            self.end_offsets = self._reader.end_offsets
-
-        async def read(self, *args: Any) -> Any:
+    class FrailReader(InMemoryReader):
+        async def read(self, max_records: int, timeout_seconds: float) -> list[Block]:
             if is_away:
                 raise BrokerUnavailable("pergi", "away")
-            return await self._reader.read(*args)
+            return await super().read(max_records, timeout_seconds)
+
+    class FrailBus(FigureBus):
+        def reader(self, topics: Sequence[str], start: StartOffset) -> InMemoryReader:
+            return FrailReader(self.log, topics, start)
+
+    bus = FrailBus()
 
     async def run() -> None:
         nonlocal is_away
         table = FigureTable()
-        follower = Follower(table, bus.registry, Frail, limits=QUICK)  # type: ignore[arg-type]  # half a reader
+        follower = Follower(table, bus, limits=QUICK)
         task = asyncio.create_task(follower.run())
         async with asyncio.timeout(30):
             await follower.caught_up()
             is_away = True
-            await until(lambda: follower.state.problem is not None)
+            await until(lambda: follower.problem is not None)
             bus.publish("incident", "73", 1, **MONTH, incidents=1)
             is_away = False
             with table.listen() as listener:
                 await listener.changes()
-            assert follower.state.problem is None
-            await until(lambda: not follower.state.behind)
+            assert follower.problem is None
+            await until(lambda: not follower.behind)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
@@ -359,7 +361,7 @@ def test_what_is_no_figure_is_counted_and_the_rest_is_taken() -> None:
     bus.publish("incident", "73", 1, **MONTH, incidents=1)
 
     async def use(table: FigureTable, follower: Follower) -> None:
-        assert follower.state.unreadable == 2
+        assert follower.unreadable == 2
         assert table.held == 1
 
     listening(bus, use)
