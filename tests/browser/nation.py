@@ -9,6 +9,7 @@ import random
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -26,7 +27,7 @@ from simpul_connectors.subscribe.figure_table import FigureTable
 from simpul_connectors.subscribe.follow import Follower
 from simpul_connectors.testing import FigureBus
 from simpul_schemas.coverage import COVERAGE_SCHEMA, ROSTER_SHIFT, Place
-from simpul_schemas.log import Block, Partition
+from simpul_schemas.log import Block, Partition, StartOffset
 from simpul_schemas.quarantine import Origin, Refusal
 from simpul_schemas.regions import NATION, level_of, load_regions
 from simpul_schemas.restatement import RESTATEMENT_SCHEMA
@@ -38,11 +39,29 @@ MONTH = ("MONTH", "2024-02")
 AS_OF = 1_710_122_400_000_000
 
 
+class PatientReader(InMemoryReader):
+    """Waits a moment where there is nothing, as a broker would."""
+
+    async def read(self, max_records: int, timeout_seconds: float) -> list[Block]:
+        found = await super().read(max_records, timeout_seconds)
+        if not found:
+            await asyncio.sleep(min(timeout_seconds, 0.05))
+        return found
+
+
+class PatientBus(FigureBus):
+    """A bus in memory whose readers wait as a broker's do."""
+
+    def reader(self, topics: Sequence[str], start: StartOffset) -> PatientReader:
+        """See `FigureBus`."""
+        return PatientReader(self.log, topics, start)
+
+
 @dataclass
 class Nation:
     """Figures on a bus in memory, read by the real follower into the real table."""
 
-    bus: FigureBus = field(default_factory=FigureBus)
+    bus: FigureBus = field(default_factory=PatientBus)
     table: FigureTable = field(default_factory=FigureTable)
     book: QuarantineBook = field(default_factory=QuarantineBook)
     status: BusStatus = field(default_factory=BusStatus)
@@ -93,7 +112,7 @@ class Nation:
 
     def follower(self) -> Follower:
         """Return what reads the bus into the table."""
-        return Follower(self.table, self.bus.registry, self.bus.reader)
+        return Follower(self.table, self.bus)
 
     def read(self) -> None:
         """Read all that was published."""
@@ -260,16 +279,6 @@ def _sample(status: BusStatus) -> None:
         status.take(Sample(at, ends, done, dict.fromkeys(stages, 2), appended))
 
 
-class PatientReader(InMemoryReader):
-    """Waits a moment where there is nothing, as a broker would."""
-
-    async def read(self, max_records: int, timeout_seconds: float) -> list[Block]:
-        found = await super().read(max_records, timeout_seconds)
-        if not found:
-            await asyncio.sleep(min(timeout_seconds, 0.05))
-        return found
-
-
 class LivePortal:
     """A real server in a thread of its own, over a nation that a test goes on publishing to."""
 
@@ -290,10 +299,7 @@ class LivePortal:
         self._thread.join(20)
 
     async def _run(self, listener: socket.socket) -> None:
-        bus = self.nation.bus
-        follower = Follower(
-            self.nation.table, bus.registry, lambda topics, start: PatientReader(bus.log, topics, start)
-        )
+        follower = self.nation.follower()
         task = asyncio.create_task(follower.run())
         await self._server.serve(sockets=[listener])
         task.cancel()

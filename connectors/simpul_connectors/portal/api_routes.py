@@ -258,7 +258,7 @@ def _completeness(row: Completeness) -> dict[str, Any]:
         "nil": row.nil,
         "unexpected": row.unexpected,
         "closed": row.closed,
-        "coverage": row.share,
+        "share": row.share,
         "missing": list(row.missing),
         "silent_units": list(row.silent_units),
         "late_units": list(row.late_units),

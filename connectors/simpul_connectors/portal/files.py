@@ -1,6 +1,5 @@
 """What a page shows as a file: CSV, JSON or Parquet, with the same columns in each. Pure."""
 
-import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from simpul_connectors.csv_cells import write_rows
 from simpul_connectors.portal.measures import measures_of
 from simpul_connectors.portal.reading import Row, Wish
 from simpul_connectors.portal.view_page import ViewPage
@@ -25,8 +25,6 @@ MEDIA_TYPES: Mapping[str, str] = MappingProxyType(
         "parquet": "application/vnd.apache.parquet",
     }
 )
-#: A spreadsheet takes a cell that begins with one of these for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 #: Columns of a table that are no text; measures are whole numbers, rates are not.
 _KINDS: Mapping[str, pa.DataType] = MappingProxyType(
     {name: pa.int64() for name in ("expected", "reported", "on_time", "late")}
@@ -87,9 +85,8 @@ def write_table(table: Table, ending: str) -> bytes:
 def to_csv(table: Table) -> bytes:
     """Write CSV as RFC 4180 has it; what a spreadsheet would take for a formula gets an apostrophe in front."""
     out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(table.names)
-    writer.writerows([[_cell(row.get(name)) for name in table.names] for row in table.rows])
+    rows = ([_flat(row.get(name)) for name in table.names] for row in table.rows)
+    write_rows(out, [table.names, *rows])
     return out.getvalue().encode()
 
 
@@ -121,8 +118,3 @@ def _row(wish: Wish, row: Row) -> dict[str, Any]:
 
 def _flat(value: object) -> object:
     return "; ".join(map(str, value)) if isinstance(value, list) else value
-
-
-def _cell(value: object) -> object:
-    flat = _flat(value)
-    return f"'{flat}" if isinstance(flat, str) and flat.startswith(_FORMULA) else flat
