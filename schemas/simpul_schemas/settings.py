@@ -24,6 +24,7 @@ from simpul_schemas.link_settings import (
     ReceiptsSettings,
     RegistrySettings,
 )
+from simpul_schemas.portal_settings import PortalSettings
 
 PREFIX = "SIMPUL__"
 CONFIG_VARIABLE = "SIMPUL_CONFIG"
@@ -47,6 +48,7 @@ class Settings(_Section):
     database: DatabaseSettings = DatabaseSettings()
     control: ControlSettings = ControlSettings()
     gateway: GatewaySettings = GatewaySettings()
+    portal: PortalSettings = PortalSettings()
     receipts: ReceiptsSettings = ReceiptsSettings()
     outbox: OutboxSettings = OutboxSettings()
     publisher: PublisherSettings = PublisherSettings()
