@@ -7,16 +7,19 @@ SimpulError
 │   ├── DriverMissing       the database's driver is not installed; names the package
 │   ├── NoSuchName          a view has no measure, rate or dimension of that name; names those that it has
 │   ├── CursorUnusable      a cursor is of another view, cluster or topic, or cannot be read; says how to start anew
-│   └── NoSuchTopic         the broker does not have the topic of a view
+│   ├── NoSuchTopic         the broker does not have the topic of a view
+│   └── OperatorRefused     a portal operator that cannot be made or is not there
 └── OutsideError
     ├── TargetUnavailable   the database does not answer, or cannot take the batch now: wait and try again
     ├── TargetRefused       the database answered, and said no to a table; carries its own words
     │   └── RowRefused      it said no to what stands in a row: the others can go on
+    ├── OperatorsUnreadable the portal's file of operators cannot be used; names it and the remedy
     └── SinkFenced          another copy of this sink has moved its offsets: read them again and go on from there
         └── SinkSuperseded  a newer copy of this sink has taken over: stand by
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from simpul_schemas.errors import CallerError, OutsideError
 from simpul_schemas.rules import Text
@@ -61,6 +64,22 @@ class DriverMissing(CallerError):
             f"Driver basis data belum terpasang; jalankan 'pip install {package}'.",
             f"The database's driver is not installed; run 'pip install {package}'.",
         )
+
+
+class OperatorRefused(CallerError):
+    """A portal operator that cannot be made or is not there."""
+
+
+class OperatorsUnreadable(OutsideError):
+    """The portal's file of operators, or its pepper, cannot be used; nobody may sign in."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(
+            f"Berkas operator {path} tidak dapat dipakai ({reason}); perbaiki isinya, dan hak aksesnya dengan chmod "
+            "600.",
+            f"The operators' file {path} cannot be used ({reason}); mend it, and its rights by chmod 600.",
+        )
+        self.path = path
 
 
 class TargetUnavailable(OutsideError):

@@ -125,11 +125,19 @@ class SinkRunner:
         self._superseded = False
         #: Whether the pause was on when it was last looked for.
         self.paused = False
+        #: What is away, while something is; and what went wrong last, until it was written down.
+        self.waits_for: OutsideError | None = None
+        self.last_error = ""
 
     @property
     def start_offset(self) -> StartOffset:
         """Where a reader must begin each partition: after what the target holds."""
         return self._next_offset
+
+    @property
+    def generation(self) -> int | None:
+        """The generation that this copy writes as; None where it has not claimed, or a newer copy has taken over."""
+        return None if self._superseded else self._generation
 
     def has_reached(self, offsets: Mapping[Partition, int]) -> bool:
         """Return whether everything before these offsets is stored."""
@@ -261,6 +269,7 @@ class SinkRunner:
                 before = sum(refused.values()) - len(taken.refused)
                 if self._quarantine is None or not sifted.bad or before + bad.height > self._limits.max_bad_rows:
                     raise error from None
+                self.last_error = sifted.bad[0].words
                 await self._send_away(blocks, bad, [found.words for found in sifted.bad], should_stop)
                 refused.update(blocks[number].partition for number in bad[BLOCK])
                 # An older revision of the same key may stand in the batch, and counts now.
@@ -289,6 +298,8 @@ class SinkRunner:
                 await _sleep(wait, should_stop)
                 wait = min(wait * 2, self._limits.longest_wait_seconds)
             else:
+                if self.waits_for is not None:
+                    self._tell(None)
                 reach("quarantined")
                 return
 
@@ -344,6 +355,8 @@ class SinkRunner:
                 return found
 
     def _tell(self, error: OutsideError | None) -> None:
+        self.waits_for = error
+        self.last_error = error.message_en if error else self.last_error
         if self._on_outage is not None:
             self._on_outage(error)
 

@@ -69,6 +69,7 @@ class Source:
     order: tuple[str, ...]
     essential: tuple[str, ...]
     open: Open
+    reads: tuple[str, str]
 
 
 def event_source(name: str) -> Source:
@@ -82,6 +83,7 @@ def event_source(name: str) -> Source:
         # Without its action a withdrawn row could not be told from one that counts.
         essential=("subject", "revision", "event_id", "action"),
         open=lambda registry, fields=None: EventIntake(found, registry, fields),
+        reads=("events", name),
     )
 
 
@@ -103,6 +105,7 @@ def view_source(name: str) -> Source:
         order=("revision",),
         essential=(*key, "revision"),
         open=lambda registry, fields=None: RecordIntake(found.figure_schema, registry, fields),
+        reads=("view", name),
     )
 
 

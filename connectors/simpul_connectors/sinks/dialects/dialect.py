@@ -89,6 +89,10 @@ class Dialect(ABC):
         """Return the name of the table that holds a batch on its way in."""
         return self.quote(STAGING_TABLE)
 
+    @abstractmethod
+    def now(self) -> str:
+        """Return the expression of the database's own clock, whole microseconds since the epoch."""
+
     # Types.
 
     def type_of(self, column: Column, table: Table) -> str:

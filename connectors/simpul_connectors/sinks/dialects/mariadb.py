@@ -100,6 +100,10 @@ class Mariadb(Dialect):
         """See `Dialect`; a percent sign is doubled, as values are bound by it."""
         return with_doubled("`", name).replace("%", "%%")
 
+    def now(self) -> str:
+        """See `Dialect`; the session is in UTC, so that no hour comes twice."""
+        return "CAST(unix_timestamp(sysdate(6)) * 1000000 AS signed)"
+
     def type_of(self, column: Column, table: Table) -> str:
         """See `Dialect`; in a charset that holds every text, whatever the database's own is."""
         found = super().type_of(column, table)

@@ -94,6 +94,10 @@ class Postgresql(Dialect):
         """See `Dialect`; gone with its transaction."""
         return self.path("pg_temp", STAGING_TABLE)
 
+    def now(self) -> str:
+        """See `Dialect`."""
+        return "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)"
+
     def bytewise_text(self, size: int) -> str:  # noqa: ARG002  # PostgreSQL needs no length
         """See `Dialect`: a database's own collation may find different texts equal, or order them by language."""
         return 'text COLLATE "C"'

@@ -17,10 +17,22 @@ import polars as pl
 from simpul_connectors.errors import RowRefused, SinkOfAnotherBus, TargetRefused, TargetUnavailable
 from simpul_connectors.failpoints import reach
 from simpul_connectors.sinks.dialects.dialect import Connect, Connection, Cursor, Dialect, Standstill, Trouble, fill
+from simpul_connectors.sinks.dialects.heartbeats import Heartbeats
 from simpul_connectors.sinks.dialects.ledger import Ledger
 from simpul_connectors.sinks.plan import Found, Plan, Words, plan_table
 from simpul_connectors.sinks.table import Table, Withdraw
-from simpul_connectors.sinks.target import BadRow, Control, Move, Position, Sifted, State, check_generation, is_stored
+from simpul_connectors.sinks.target import (
+    BadRow,
+    Control,
+    Heartbeat,
+    Move,
+    Position,
+    Sifted,
+    Sign,
+    State,
+    check_generation,
+    is_stored,
+)
 from simpul_schemas.log import Partition
 from simpul_schemas.rules import Text
 
@@ -67,6 +79,7 @@ class SqlTarget:
         self._table = table
         self._now = now
         self._ledger = Ledger(dialect, sink, table)
+        self._heartbeats = Heartbeats(dialect, sink, table)
         self._sink = sink
         self._connection: Connection | None = None
         self._found: Found | None = None
@@ -211,6 +224,18 @@ class SqlTarget:
     def pause(self, paused: bool) -> None:  # noqa: FBT001  # as in `Target`
         """See `simpul_connectors.sinks.target.Target`."""
         self._transact(lambda cursor: self._ledger.pause(cursor, paused=paused))
+
+    def sign(self, sign: Sign) -> Heartbeat:
+        """See `simpul_connectors.sinks.target.Target`."""
+        return self._transact(lambda cursor: self._heartbeats.sign(cursor, sign))
+
+    def heartbeat(self) -> Heartbeat | None:
+        """See `simpul_connectors.sinks.target.Target`."""
+        return self._transact(self._heartbeats.read)
+
+    def ask_restart(self) -> int:
+        """See `simpul_connectors.sinks.target.Target`."""
+        return self._transact(self._heartbeats.ask_restart)
 
     # Rows and offsets.
 
