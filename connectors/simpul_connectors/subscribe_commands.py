@@ -123,7 +123,7 @@ async def _print(subscription: "Subscription", printer: "Printer", store: "Curso
                 store.save(batch.cursor)
                 saved = batch.cursor
             if not batch.figures and _nobody_reads():
-                return
+                raise BrokenPipeError
 
 
 async def _into_parquet(subscription: "Subscription", view: str, path: Path, told: _Told) -> None:
@@ -143,16 +143,17 @@ async def _into_parquet(subscription: "Subscription", view: str, path: Path, tol
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:
-    """Run until it ends, or Ctrl-C, SIGTERM or the end of the pipe ends it: none of these is a mistake."""
+    """Run until it ends; Ctrl-C, SIGTERM or a reader of our pipe that goes end the command, and are no mistakes."""
     # As Ctrl-C, also while a reader that has stopped keeps us waiting in a write.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         asyncio.run(work)
     except KeyboardInterrupt:
-        return
+        raise typer.Exit from None
     except BrokenPipeError:
         # Else Python flushes once more at its end, and complains.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit from None
     finally:
         signal.signal(signal.SIGTERM, before)
 

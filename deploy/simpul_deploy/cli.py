@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from simpul_connectors import commands as connectors
+from simpul_connectors.control import control_commands
 from simpul_connectors.portal import portal_commands
 from simpul_connectors.subscribe_commands import subscribe
 from simpul_deploy import audit_commands
@@ -92,6 +93,8 @@ sink.command("pause")(guarded(connectors.pause))
 sink.command("resume")(guarded(connectors.resume))
 sink.command("run")(guarded(connectors.run))
 sink.command("status")(guarded(connectors.status))
+sink.command("serve")(guarded(control_commands.serve))
+sink.command("dashboards")(guarded(control_commands.dashboards))
 schemas.command("check")(guarded(schemas_commands.check))
 schemas.command("push")(guarded(schemas_commands.push))
 schemas.command("docs")(guarded(catalogue_commands.docs))

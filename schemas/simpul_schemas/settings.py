@@ -14,6 +14,7 @@ import platformdirs
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from simpul_schemas.control_settings import ControlSettings
 from simpul_schemas.errors import SettingsError
 from simpul_schemas.gateway_settings import GatewaySettings
 from simpul_schemas.link_settings import (
@@ -45,6 +46,7 @@ class Settings(_Section):
     kafka: KafkaSettings = KafkaSettings()
     registry: RegistrySettings = RegistrySettings()
     database: DatabaseSettings = DatabaseSettings()
+    control: ControlSettings = ControlSettings()
     gateway: GatewaySettings = GatewaySettings()
     portal: PortalSettings = PortalSettings()
     receipts: ReceiptsSettings = ReceiptsSettings()

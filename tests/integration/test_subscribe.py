@@ -130,12 +130,6 @@ def test_whoever_is_killed_while_figures_change_and_goes_on_holds_what_the_bus_s
     truth = {f"2024-{number % 12 + 1:02}": number for number in range(638, 650)}
     assert newest(first.read_text(), second.stdout) == truth
 
-    text = json.loads(cursor.read_text())
-    cursor.write_text(json.dumps(text | {"cluster": "klaster-lain"}))
-    refused = analyst.once("--cursor", str(cursor))
-    assert (refused.returncode, refused.stdout) == (2, "")
-    assert "klaster-lain" in refused.stderr
-
 
 def test_a_pipe_that_is_closed_ends_it_without_a_word_and_parquet_is_read_by_others(
     analyst: Analyst, tmp_path: Path
@@ -150,6 +144,13 @@ def test_a_pipe_that_is_closed_ends_it_without_a_word_and_parquet_is_read_by_oth
         said = process.stderr.read()
         assert "Traceback" not in said
         assert "Broken pipe" not in said
+
+    with analyst.following("--once") as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.wait(PATIENCE_SECONDS) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == "", "nothing is said of figures that nobody took"
 
     path = tmp_path / "bantuan.parquet"
     done = analyst.once("--parquet", str(path), "--min-coverage", "0.5")

@@ -1,5 +1,6 @@
 """The rows of one view's topic for one reader: what was there at the start, each group once, and then what changes."""
 
+import sys
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from enum import StrEnum
 from types import MappingProxyType
@@ -204,7 +205,8 @@ class Feed:
             is_newer = revision > self._revisions.get(key, -1)
             fresh.append(is_newer)
             if is_newer:
-                self._revisions[key] = revision
+                # Its texts are few, and each stands in very many keys: one object for each.
+                self._revisions[tuple(map(sys.intern, key))] = revision
         return rows.filter(pl.Series(fresh))
 
     def _cursor(self, partitions: Mapping[int, Reached]) -> Cursor:

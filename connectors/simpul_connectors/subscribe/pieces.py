@@ -81,7 +81,7 @@ def sum_at(
     newest = int(numbers[:, -1].argmax())
     level, kind = place
     region, period, *_ = keys[0]
-    added = numbers.sum(axis=0).tolist()
+    added = _added(numbers)
     return Figure(
         view=spec.name,
         level=level,
@@ -93,6 +93,14 @@ def sum_at(
         coverage=_coverage(numbers[newest].tolist(), held.beside(keys[newest])),
         revision=added[0],
     )
+
+
+def _added(numbers: Numbers) -> list[int]:
+    """Return the sum of each column, exactly: 64 bits are not enough for many large amounts or revisions."""
+    largest = max(int(numbers.max()), -int(numbers.min()))
+    if largest * len(numbers) < 2**63:
+        return list(numbers.sum(axis=0).tolist())
+    return [sum(column) for column in zip(*numbers.tolist(), strict=True)]
 
 
 def _coverage(numbers: Sequence[int], missing: tuple[str, ...] | None) -> FigureCoverage:

@@ -82,20 +82,20 @@ def newest(frame: pl.DataFrame, spec: ViewSpec) -> pl.DataFrame:
 
 def figures_of(frame: pl.DataFrame, spec: ViewSpec) -> Iterator[tuple[Figure, tuple[int, int, int]]]:
     """Give each row as a figure, with where it lies: partition, offset and append time."""
-    own = spec.dimension_names[2:]
+    own, measures = spec.dimension_names[2:], spec.measure_names
     for row in frame.iter_rows(named=True):
-        yield _figure(spec, own, row), (row[PARTITION], row[AT], row[APPENDED])
+        yield _figure(spec.name, own, measures, row), (row[PARTITION], row[AT], row[APPENDED])
 
 
-def _figure(spec: ViewSpec, own: Sequence[str], row: dict[str, Any]) -> Figure:
+def _figure(view: str, own: Sequence[str], measures: Sequence[str], row: dict[str, Any]) -> Figure:
     return Figure(
-        view=spec.name,
+        view=view,
         level=row["level"],
         region=row["region"],
         period_kind=row["period_kind"],
         period=row["period"],
         dimensions=MappingProxyType({name: row[name] for name in own}),
-        measures=MappingProxyType({name: row[name] for name in spec.measure_names}),
+        measures=MappingProxyType({name: row[name] for name in measures}),
         coverage=FigureCoverage(
             state=Coverage(row["coverage"]),
             expected=row["expected"],

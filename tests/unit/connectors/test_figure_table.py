@@ -140,6 +140,18 @@ def test_in_any_order_the_highest_revision_of_each_group_is_what_is_answered(
     assert table.held == len(right)
 
 
+def test_a_figure_that_comes_again_is_no_change() -> None:
+    bus = FigureBus()
+    bus.publish("incident", "73", 1, **MONTH, incidents=1)
+    spec, table = view_spec("incident"), FigureTable()
+    block = bus.log.read(Partition(view_topic("incident"), 0), 0, 10)
+    assert block is not None
+    (piece,) = figure_pieces(spec, FigureIntake(spec, bus.registry).take([block]).frame, 10)
+    place = FigurePlace("incident", "73", "MONTH", "2024-02")
+    assert (table.apply(piece), table.version("incident")) == ({place}, 1)
+    assert (table.apply(piece), table.version("incident")) == (set(), 1)
+
+
 def test_an_older_missing_list_does_not_outlive_a_newer_figure_without_one() -> None:
     bus = FigureBus()
     bus.publish("incident", "73", 1, **MONTH, incidents=1, missing=["Bone"])
@@ -176,6 +188,15 @@ def test_the_children_of_the_nation_are_its_provinces_each_summed_over_the_dimen
     assert set(table.children("incident", "73", "MONTH", "2024-02")) == {"73.71"}
     with pytest.raises(NoSuchName, match="severity"):
         table.children("incident", "ID", "MONTH", "2024-02", {"colour": "red"})
+
+
+def test_sums_of_very_large_amounts_and_revisions_are_exact() -> None:
+    bus = FigureBus()
+    for kind in ("CONFLICT", "DISASTER", "DISTURBANCE"):
+        bus.publish("incident", "73", 2**62, **MONTH, kind=kind, incidents=1, loss_idr=2**62)
+    total = followed(bus).total("incident", "73", "MONTH", "2024-02")
+    assert total is not None
+    assert (total.value("loss_idr"), total.value("incidents"), total.revision) == (3 * 2**62, 3, 3 * 2**62)
 
 
 def test_periods_kinds_and_values_are_listed_for_those_who_choose() -> None:

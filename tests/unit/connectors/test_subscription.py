@@ -311,6 +311,8 @@ def test_a_cursor_moves_past_what_is_not_wanted() -> None:
     published(bus, 9)
     assert all_of(bus, Wanted(region="16"), cursor=cursor) == []
     assert cursor.saved[-1].partitions[0].next_offset == 9
+    assert len(all_of(bus, Wanted(region="73"), cursor=(again := InMemoryCursor()))) == 1
+    assert again.saved[-1].partitions[0].next_offset == 9, "behind the last record, not behind the last figure"
 
 
 def test_a_cursor_can_be_kept_by_the_caller() -> None:
@@ -477,6 +479,29 @@ def test_a_reader_that_brings_nothing_though_there_is_more_is_made_anew() -> Non
     limits = TailLimits(poll_seconds=0.001, probe_seconds=0.0, stuck_seconds=0.01)
     with Subscription("incident", source=bus, limits=limits) as figures:
         assert next(iter(figures)).revision == 1
+
+
+def test_a_reader_that_has_nothing_to_bring_is_left_alone() -> None:
+    starts: list[int] = []
+
+    class Counted(InMemoryReader):
+        async def start(self) -> None:
+            starts.append(1)
+            await super().start()
+
+    class Quiet(FigureBus):
+        def reader(self, topics: Sequence[str], start: StartOffset) -> InMemoryReader:
+            return Counted(self.log, topics, start)
+
+    async def use() -> None:
+        limits = TailLimits(poll_seconds=0.01, probe_seconds=0.0, stuck_seconds=0.05)
+        batches = Subscription("incident", source=Quiet(), limits=limits).batches()
+        for _ in range(30):
+            assert not (await anext(batches)).figures
+        await batches.aclose()
+
+    asyncio.run(use())
+    assert len(starts) == 1
 
 
 def test_it_is_used_as_a_block_and_says_so() -> None:

@@ -5,6 +5,7 @@ copies the first; an exercise or a withdrawal that wins counts nothing; what lie
 """
 
 import asyncio
+import hashlib
 import random
 from collections import Counter
 from collections.abc import Iterator
@@ -248,3 +249,22 @@ def test_every_province_counts_its_own_region_and_refuses_every_other() -> None:
     refused = [position.refused for position in bus.stores[0].positions().values()]
     assert refused == [37] * 38
     assert bus.audited() == []
+
+
+@pytest.mark.parametrize("batch", [1, 1000])
+def test_groups_whose_texts_have_one_digest_are_told_apart(monkeypatch: pytest.MonkeyPatch, batch: int) -> None:
+    def short(name: bytes, turn: int) -> bytes:
+        return bytes(7) + hashlib.blake2b(name, digest_size=1, salt=turn.to_bytes(16, "big")).digest()
+
+    monkeypatch.setattr("simpul_processors.fold._digest", short)
+    story: Story = [
+        ("17", event(number, subject=f"s{number % 40}", revision=number + 1, election=f"e{number % 30}"))
+        for number in range(120)
+    ]
+    bus = Bus(("17",), batch)
+    bus.publish(story[:70])
+    bus.fold()
+    bus.publish(story[70:])
+    bus.fold()  # by a worker that knows the names from its store only
+    assert told(bus) == by_hand(story)
+    assert len(bus.published()) > 80
