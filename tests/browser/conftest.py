@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 from tests.browser.nation import LivePortal, full_nation
 
 from simpul_connectors.portal.redriving import Shown
@@ -17,6 +17,9 @@ from simpul_connectors.portal.testing import InMemoryRedriver
 
 AXE = "axe-core@4.14.1"
 RECORD = "53.incident/0@3"
+#: How long a page may take on a busy machine before a test gives up.
+_PATIENCE_MS = 60_000
+expect.set_options(timeout=_PATIENCE_MS)
 Open = Callable[..., Page]
 
 
@@ -61,6 +64,7 @@ def visit(chromium: Browser, portal: LivePortal) -> Iterator[Open]:
         context = chromium.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
         context.route("**/*", guard)
+        context.set_default_timeout(_PATIENCE_MS)
         page = context.new_page()
         page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: troubles.append(str(error)))
