@@ -14,7 +14,7 @@ from simpul_processors.quarantine_redrive import Redrive, Redriver
 from simpul_processors.quarantine_repair import Wish
 from simpul_processors.quarantine_show import redrive_document
 from simpul_processors.snapshots import Snapshots
-from simpul_schemas.connection import Connection, client_options
+from simpul_schemas.connection import Connection
 from simpul_schemas.kafka_log import KafkaWriter
 from simpul_schemas.log import LogWriter
 from simpul_schemas.registry import Registry
@@ -71,12 +71,12 @@ class BusRedriver:
 
 def redriver_of(connection: Connection) -> BusRedriver:
     """Return what redrives on the bus that the settings name."""
-    options = client_options(connection.settings.kafka)
+    servers, options = connection.bootstrap_servers, connection.kafka_options
 
     def make_writer() -> LogWriter:
-        return KafkaWriter(connection.bootstrap_servers, **options)
+        return KafkaWriter(servers, **options)
 
-    return BusRedriver(connection.registry, KafkaSnapshots(connection.bootstrap_servers), make_writer)
+    return BusRedriver(connection.registry, KafkaSnapshots(servers, **options), make_writer)
 
 
 def _told(result: Redrive) -> Redriven:

@@ -47,7 +47,8 @@ def alerts_list(
     # The client tells its troubles to the log as well; the user gets one sentence, from us.
     logging.getLogger("aiokafka").addHandler(logging.NullHandler())
     logging.getLogger("aiokafka").propagate = False
-    newest = asyncio.run(newest_alerts(KafkaSnapshots(connect_from_settings().bootstrap_servers)))
+    connection = connect_from_settings()
+    newest = asyncio.run(newest_alerts(KafkaSnapshots(connection.bootstrap_servers, **connection.kafka_options)))
     found = [
         alert
         for alert in newest

@@ -26,7 +26,7 @@ from simpul_connectors.portal.redriving import Redriver
 from simpul_connectors.subscribe.figure_table import FigureTable
 from simpul_connectors.subscribe.follow import Follower
 from simpul_connectors.subscribe.source import KafkaSource
-from simpul_schemas.connection import Connection, client_options
+from simpul_schemas.connection import Connection
 from simpul_schemas.errors import SettingsError
 from simpul_schemas.settings import Settings
 
@@ -75,7 +75,7 @@ async def _run(  # noqa: PLR0913, PLR0917  # what was made ready
     listener: socket.socket,
     host: str,
 ) -> None:
-    portal, options = connection.settings.portal, client_options(connection.settings.kafka)
+    portal, options = connection.settings.portal, connection.kafka_options
     table, book, status = FigureTable(), QuarantineBook(), BusStatus()
     follower = Follower(table, KafkaSource(connection), piece_rows=_PIECE_ROWS)
     feed = QuarantineFeed(connection.bootstrap_servers, options, book)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from simpul_schemas.connection import Connection, client_options
+from simpul_schemas.connection import Connection
 from simpul_schemas.kafka_log import AssignedReader, cluster_id, topics_there
 from simpul_schemas.log import LogReader, StartOffset
 from simpul_schemas.registry import Registry
@@ -32,7 +32,7 @@ class KafkaSource:
     def __init__(self, connection: Connection) -> None:
         self.registry = connection.registry
         self._servers = connection.bootstrap_servers
-        self._options = client_options(connection.settings.kafka)
+        self._options = connection.kafka_options
 
     def reader(self, topics: Sequence[str], start: StartOffset) -> AssignedReader:
         """See `FigureSource`."""
