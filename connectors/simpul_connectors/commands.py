@@ -5,27 +5,25 @@ Data goes to stdout, words to stderr. Errors propagate: the program turns them i
 
 import asyncio
 import json
-import random
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from simpul_schemas.errors import BrokerUnavailable
+from simpul_schemas.stdout import print_json
+
 if TYPE_CHECKING:
-    from simpul_connectors.metrics import SinkMetrics
+    from simpul_connectors.control.health import Look
+    from simpul_connectors.control.lag import Lag
     from simpul_connectors.sinks.plan import Plan
-    from simpul_connectors.sinks.run import SinkRunner, SinkStatus
     from simpul_connectors.sinks.spec import SinkSpec
     from simpul_connectors.sinks.target import Target
     from simpul_schemas.errors import OutsideError
-    from simpul_schemas.log import LogReader, LogWriter
-
-#: A sink that runs gives a sign of life every few seconds.
-_SILENT_SECONDS = 30
 
 Sink = Annotated[
     str, typer.Argument(metavar="SINK", help="Sink siap pakai, atau berkas YAML. / A ready sink, or a YAML file.")
@@ -117,22 +115,20 @@ def run(
         int | None,
         typer.Option(help="Porta metrik Prometheus di 127.0.0.1. / Port of Prometheus metrics on 127.0.0.1."),
     ] = None,
+    heartbeat_seconds: Annotated[
+        float,
+        typer.Option(min=0.2, max=3600, help="Selang tanda hidup. / How often a sign of life is given."),
+    ] = 5.0,
 ) -> None:
     """Isi tabel basis data dari bus. / Fill a database's table from the bus.
 
     Example: simpul sink run ministry_participation --once
     """
-    from simpul_connectors.metrics import SinkMetrics  # noqa: PLC0415  # heavy; only when it is run
-    from simpul_connectors.sinks import run as running  # noqa: PLC0415  # the same
-    from simpul_connectors.sinks.dialects import open_target  # noqa: PLC0415  # the same
+    from simpul_connectors.control.process import Orders, run_process  # noqa: PLC0415  # heavy; only when it is run
+    from simpul_connectors.metrics import SinkMetrics  # noqa: PLC0415  # the same
     from simpul_connectors.sinks.spec import load_spec  # noqa: PLC0415  # the same
-    from simpul_schemas import kafka_log  # noqa: PLC0415  # the same
-    from simpul_schemas.connection import client_options, connect_from_settings  # noqa: PLC0415  # the same
 
-    spec = load_spec(sink)
-    connection = connect_from_settings()
-    target = open_target(spec.url(connection.settings), spec.name, spec.table)
-    metrics = SinkMetrics(spec.name)
+    metrics = SinkMetrics(load_spec(sink).name)
     if metrics_port is not None:
         metrics.serve(metrics_port)
 
@@ -140,50 +136,12 @@ def run(
         metrics.outage(is_away=error is not None)
         _say_outage(error)
 
-    try:
-        with _told_to_stop() as should_stop:
-            if not _prepare(target, should_stop, on_outage):
-                return
-            servers, options = connection.bootstrap_servers, client_options(connection.settings.kafka)
-            cluster = asyncio.run(kafka_log.cluster_id(servers, **options))
-            writer = kafka_log.KafkaWriter(servers, **options)
-            runner = running.SinkRunner(
-                spec, connection.registry, target, on_outage=on_outage, quarantine=writer, cluster=cluster
-            )
-            reader = kafka_log.AssignedReader(servers, spec.source.topics, runner.start_offset, **options)
-            _say(
-                f"Sink '{spec.name}' mengisi tabel '{spec.table}'; Ctrl-C untuk berhenti.",
-                f"Sink '{spec.name}' fills table '{spec.table}'; Ctrl-C stops it.",
-            )
-            asyncio.run(_run(runner, reader, writer, should_stop, metrics, once=once))
-            if once and runner.paused:
-                _say("Sink dijeda; tidak ada yang disimpan.", "The sink is paused; nothing was stored.")
-        _print(running.status(spec, target), as_json=as_json)
-    finally:
-        target.close()
-
-
-def _prepare(
-    target: "Target", should_stop: Callable[[], bool], on_outage: "Callable[[OutsideError | None], None]"
-) -> bool:
-    """Prepare a target, waiting for a database that is away; False where told to stop."""
-    from simpul_connectors.errors import TargetUnavailable  # noqa: PLC0415  # heavy; only when it is run
-
-    wait, told = 0.5, False
-    while not should_stop():
-        try:
-            target.prepare()
-        except TargetUnavailable as error:
-            if not told:
-                on_outage(error)
-                told = True
-            time.sleep(wait * random.uniform(0.5, 1))  # noqa: S311  # jitter is no secret
-            wait = min(wait * 2, 15.0)
-        else:
-            if told:
-                on_outage(None)
-            return True
-    return False
+    with _told_to_stop() as should_stop:
+        orders = Orders(once, heartbeat_seconds, should_stop, _say_start, on_outage, _say_restart, metrics)
+        ended = run_process(sink, orders)
+        if once and ended.paused:
+            _say("Sink dijeda; tidak ada yang disimpan.", "The sink is paused; nothing was stored.")
+        _print_status(ended.spec.file, as_json=as_json, with_lag=False)
 
 
 def status(
@@ -194,10 +152,7 @@ def status(
 
     Example: simpul sink status ministry_participation --json
     """
-    from simpul_connectors.sinks import run as running  # noqa: PLC0415  # heavy; only when it is run
-
-    with _target(sink) as (spec, target):
-        _print(running.status(spec, target), as_json=as_json)
+    _print_status(sink, as_json=as_json)
 
 
 @contextmanager
@@ -213,28 +168,6 @@ def _target(sink: str) -> "Iterator[tuple[SinkSpec, Target]]":
         yield spec, target
     finally:
         target.close()
-
-
-async def _run(  # noqa: PLR0913  # outside things are passed in
-    runner: "SinkRunner",
-    reader: "LogReader",
-    writer: "LogWriter",
-    should_stop: Callable[[], bool],
-    metrics: "SinkMetrics",
-    *,
-    once: bool,
-) -> None:
-    await reader.start()
-    try:
-        ends = await reader.end_offsets() if once else {}
-        await runner.run(
-            reader,
-            lambda: should_stop() or (once and (runner.paused or runner.has_reached(ends))),
-            lambda _sink, count: metrics.stored(count),
-        )
-    finally:
-        await reader.stop()
-        await writer.stop()
 
 
 @contextmanager
@@ -274,54 +207,51 @@ def _print_plan(found: "Plan", *, as_json: bool) -> None:
         _say("Tidak ada yang perlu diubah.", "Nothing needs to be changed.")
 
 
-def _print(found: "SinkStatus", *, as_json: bool) -> None:
+def _print_status(sink: str, *, as_json: bool, with_lag: bool = True) -> None:
+    """Show what a database knows of a sink, and the broker of its lag; a broker that is away costs only that."""
+    from simpul_connectors.control.health import Look  # noqa: PLC0415  # heavy; only when it is run
+    from simpul_connectors.control.status import document, lines  # noqa: PLC0415  # the same
+
+    with _target(sink) as (spec, target):
+        look = Look(target.control(), target.heartbeat(), target.positions())
+        rows = target.rows()
+    found = document(spec, look, _measure(spec, look) if with_lag else None, rows)
     if as_json:
-        sys.stdout.write(json.dumps(_document(found), indent=2) + "\n")
-        return
-    superseded = found.records - found.refused - found.rows
-    control = found.control
-    lines = (
-        ("sink", found.sink),
-        ("tabel / table", found.table),
-        ("keadaan / state", _state(found)),
-        ("pesan / message", control.words or "-"),
-        ("dijeda / paused", "ya / yes" if control.paused else "tidak / no"),
-        ("baris / rows", f"{found.rows:,}"),
-        ("dibaca / records read", f"{found.records:,}"),
-        ("ditolak / refused", f"{found.refused:,}"),
-        ("digantikan / superseded", f"{superseded:,}"),
-        ("partisi / partitions", f"{len(found.positions):,}"),
-        ("klaster / cluster", control.cluster or "-"),
-        ("salinan / generation", f"{control.generation:,}"),
-    )
-    sys.stdout.write("".join(f"{title:<26}{value}\n" for title, value in lines))
+        print_json(found)
+    else:
+        sys.stdout.write("".join(f"{title:<32}{value}\n" for title, value in lines(found)))
 
 
-def _state(found: "SinkStatus") -> str:
-    """Return what the sink last said, or "silent" where it has said nothing for long and did not say goodbye."""
-    control = found.control
-    silent = control.state in {"running", "waiting", "paused"} and time.time() - control.beat_at / 1e6 > _SILENT_SECONDS
-    return "silent" if silent else str(control.state)
+def _measure(spec: "SinkSpec", look: "Look") -> "Lag | None":
+    from simpul_connectors.control.lag import lag  # noqa: PLC0415  # heavy; only when it is run
+    from simpul_connectors.control.server import open_meter  # noqa: PLC0415  # the same
+    from simpul_schemas.settings import load_settings  # noqa: PLC0415  # the same
 
-
-def _document(found: "SinkStatus") -> dict[str, Any]:
-    return {
-        "sink": found.sink,
-        "table": found.table,
-        "state": _state(found),
-        "message": found.control.words,
-        "paused": found.control.paused,
-        "generation": found.control.generation,
-        "cluster": found.control.cluster,
-        "rows": found.rows,
-        "records": found.records,
-        "refused": found.refused,
-        "offsets": {str(partition): position.next_offset for partition, position in sorted(found.positions.items())},
-    }
+    meter = open_meter(load_settings())
+    if meter is None:
+        return None
+    stored = {partition: position.next_offset for partition, position in look.positions.items()}
+    try:
+        waiting = asyncio.run(meter.measure(spec.source.topics, stored))
+    except BrokerUnavailable as error:
+        _say(error.message_id, error.message_en)
+        return None
+    return lag(waiting, time.time_ns() // 1000)
 
 
 def _say(indonesian: str, english: str) -> None:
     sys.stderr.write(f"{indonesian} / {english}\n")
+
+
+def _say_start(spec: "SinkSpec") -> None:
+    _say(
+        f"Sink '{spec.name}' mengisi tabel '{spec.table}'; Ctrl-C untuk berhenti.",
+        f"Sink '{spec.name}' fills table '{spec.table}'; Ctrl-C stops it.",
+    )
+
+
+def _say_restart(spec: "SinkSpec") -> None:
+    _say(f"Sink '{spec.name}' dimulai ulang atas permintaan.", f"Sink '{spec.name}' restarts, as it was asked to.")
 
 
 def _say_outage(error: "OutsideError | None") -> None:

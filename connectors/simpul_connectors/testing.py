@@ -1,18 +1,44 @@
-"""The twin in memory of a sink's database. For tests of this and other code."""
+"""Twins in memory of a sink's database, of what asks a log for lag, and of a bus that publishes figures.
 
+For tests of this and other code.
+"""
+
+import json
+import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import fastavro
 import polars as pl
 
-from simpul_connectors.errors import RowRefused, SinkOfAnotherBus
+from simpul_connectors.control.lag import Waiting
+from simpul_connectors.errors import RowRefused, SinkOfAnotherBus, TargetRefused
 from simpul_connectors.sinks.plan import Plan, Step
 from simpul_connectors.sinks.table import Table, Withdraw
-from simpul_connectors.sinks.target import BadRow, Control, Move, Position, Sifted, State, check_generation, is_stored
-from simpul_schemas.log import Partition
+from simpul_connectors.sinks.target import (
+    BadRow,
+    Control,
+    Heartbeat,
+    Move,
+    Position,
+    Sifted,
+    Sign,
+    State,
+    check_generation,
+    fitting,
+    is_stored,
+)
+from simpul_connectors.subscribe.cursor import Cursor
+from simpul_schemas.figures import NOT_STATED, VIEW_SPECS, view_spec
+from simpul_schemas.log import Outgoing, Partition, StartOffset
+from simpul_schemas.regions import level_of
+from simpul_schemas.rows import encode
 from simpul_schemas.rules import Text
+from simpul_schemas.testing import InMemoryLog, InMemoryReader, InMemoryRegistry
+from simpul_schemas.topics import value_subject, view_topic
+from simpul_schemas.wire import frame
 
 #: A row by the names of its columns; times are microseconds since the epoch.
 Row = Mapping[str, Any]
@@ -21,12 +47,84 @@ _Key = tuple[Any, ...]
 
 @dataclass
 class InMemoryDatabase:
-    """What outlives a target: tables by name, each row by its key; offsets, controls and withdrawn rows by sink."""
+    """What outlives a target: tables by name, each row by its key; the rest by sink."""
 
     tables: dict[str, dict[_Key, Row]] = field(default_factory=dict)
     offsets: dict[str, dict[Partition, Position]] = field(default_factory=dict)
     controls: dict[str, Control] = field(default_factory=dict)
     withdrawn: dict[str, dict[_Key, Row]] = field(default_factory=lambda: defaultdict(dict))
+    heartbeats: dict[str, Heartbeat] = field(default_factory=dict)
+    #: The database's own clock, microseconds since the epoch.
+    clock: Callable[[], int] = lambda: time.time_ns() // 1000
+
+
+_NO_HEARTBEAT = Heartbeat(0, State.NEW, "", "", 0, 0, 0, "", 0, 0, 0, 0)
+
+
+class FigureBus:
+    """A bus in memory onto which a test publishes figures, completeness and restatements.
+
+    See `simpul_connectors.subscribe.source.FigureSource`.
+    """
+
+    def __init__(self, cluster: str = "memory") -> None:
+        self.cluster = cluster
+        self.log = InMemoryLog()
+        self.registry = InMemoryRegistry()
+        self._schemas: dict[str, tuple[int, Any]] = {}
+
+    def reader(self, topics: Sequence[str], start: StartOffset) -> InMemoryReader:
+        """See `simpul_connectors.subscribe.source.FigureSource`."""
+        return InMemoryReader(self.log, topics, start)
+
+    async def cluster_id(self) -> str:
+        """See `simpul_connectors.subscribe.source.FigureSource`."""
+        return self.cluster
+
+    async def topics(self) -> frozenset[str]:
+        """See `simpul_connectors.subscribe.source.FigureSource`; one that was never used is there too."""
+        return frozenset(self.log.topics) | {view_topic(name) for name in VIEW_SPECS}
+
+    def publish(self, view: str, region: str, revision: int, **fields: Any) -> int:  # noqa: ANN401  # the fields of a figure
+        """Append a figure and return its offset; what is not named is 0, not stated, of no period, without roster."""
+        spec = view_spec(view)
+        record: dict[str, Any] = {"level": level_of(region).value, "region": region, "revision": revision}
+        record |= {
+            "period_kind": "NONE",
+            "period": "-",
+            "coverage": "NONE",
+            "missing": [],
+            "as_of": 1_700_000_000_000_000,
+        }
+        record |= dict.fromkeys(("expected", "reported", "on_time", "late"))
+        record |= {dimension.name: NOT_STATED for dimension in spec.dimensions} | dict.fromkeys(spec.measure_names, 0)
+        record |= fields
+        key = json.dumps([record["level"], region, *(record[name] for name in spec.dimension_names)])
+        return self.append(view_topic(view), spec.figure_schema, record, key.encode())
+
+    def append(self, topic: str, schema: str, record: Mapping[str, Any], key: bytes = b"k") -> int:
+        """Append a record of any schema and return its offset."""
+        if topic not in self._schemas:
+            number = self.registry.register(value_subject(topic), schema)
+            self._schemas[topic] = (number, fastavro.parse_schema(json.loads(schema)))
+        number, parsed = self._schemas[topic]
+        return self.log.append(Outgoing(topic, key, frame(number, encode(parsed, dict(record)))))
+
+
+class InMemoryCursor:
+    """See `simpul_connectors.subscribe.cursor.CursorStore`; every cursor that was saved is in `saved`."""
+
+    def __init__(self, *saved: Cursor) -> None:
+        self.name = "memory"
+        self.saved = list(saved)
+
+    def load(self) -> Cursor | None:
+        """See `simpul_connectors.subscribe.cursor.CursorStore`."""
+        return self.saved[-1] if self.saved else None
+
+    def save(self, cursor: Cursor) -> None:
+        """See `simpul_connectors.subscribe.cursor.CursorStore`."""
+        self.saved.append(cursor)
 
 
 def _nothing() -> None:
@@ -119,6 +217,40 @@ class InMemoryTarget:
     def _set(self, **changes: Any) -> None:  # noqa: ANN401  # fields of a dataclass
         self._database.controls[self._sink] = replace(self.control(), **changes)
 
+    def sign(self, sign: Sign) -> Heartbeat:
+        """See `simpul_connectors.sinks.target.Target`."""
+        sign, now = fitting(sign), self._database.clock()
+        held = self._database.heartbeats.get(self._sink, _NO_HEARTBEAT)
+        if sign.generation >= held.generation:
+            held = replace(
+                held,
+                generation=sign.generation,
+                state=sign.state,
+                words=sign.words,
+                worker=sign.worker,
+                interval_seconds=sign.interval_seconds,
+                beat_at=now,
+                since=held.since if held.since and held.state is sign.state else now,
+                error=sign.error or held.error,
+                error_at=now if sign.error else held.error_at,
+                restarted=held.restart if sign.first else held.restarted,
+            )
+            self._database.heartbeats[self._sink] = held
+        return replace(held, now=now)
+
+    def heartbeat(self) -> Heartbeat | None:
+        """See `simpul_connectors.sinks.target.Target`."""
+        held = self._database.heartbeats.get(self._sink)
+        return held and replace(held, now=self._database.clock())
+
+    def ask_restart(self) -> int:
+        """See `simpul_connectors.sinks.target.Target`."""
+        held = self._database.heartbeats.get(self._sink)
+        if held is None:
+            raise TargetRefused("never ran", "Belum pernah berjalan.", "It has never run.")
+        self._database.heartbeats[self._sink] = replace(held, restart=held.restart + 1)
+        return held.restart + 1
+
     def positions(self) -> Mapping[Partition, Position]:
         """See `simpul_connectors.sinks.target.Target`."""
         return dict(self._database.offsets.get(self._sink, {}))
@@ -180,3 +312,18 @@ class InMemoryTarget:
     def _rank(self, row: Row) -> tuple[Any, ...]:
         # Code points sort as their UTF-8 bytes do, so Python's own order is the bytewise one.
         return tuple(row[name] for name in self._table.order)
+
+
+class InMemoryLagMeter:
+    """See `simpul_connectors.control.lag.LagMeter`; over a log in memory."""
+
+    def __init__(self, log: InMemoryLog) -> None:
+        self._log = log
+
+    async def measure(self, topics: Sequence[str], stored: Mapping[Partition, int]) -> Mapping[Partition, Waiting]:
+        """See `simpul_connectors.control.lag.LagMeter`."""
+        found: dict[Partition, Waiting] = {}
+        for partition in (Partition(topic, 0) for topic in topics):
+            block = self._log.read(partition, stored.get(partition, 0), 10**9)
+            found[partition] = Waiting(len(block.values), block.timestamps[0]) if block else Waiting(0)
+        return found

@@ -26,6 +26,7 @@ from simpul_schemas.events.envelope import from_micros
 from simpul_schemas.figures import ViewSpec, view_spec
 from simpul_schemas.receipts import Verify
 from simpul_schemas.signing import load_key_ring
+from simpul_schemas.stdout import print_json
 from simpul_schemas.topics import view_topic
 
 #: Figures that are shown on a terminal; `--json` has all.
@@ -64,7 +65,7 @@ def audit(
     holds = all(finding.holds for finding in findings)
     if json_output:
         document = {"holds": holds, "checks": [{**asdict(each), "holds": each.holds} for each in findings]}
-        sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+        print_json(document)
     raise typer.Exit(0 if holds else 1)
 
 

@@ -11,10 +11,14 @@ from typing import Annotated
 import typer
 
 from simpul_connectors import commands as connectors
+from simpul_connectors.control import control_commands
+from simpul_connectors.portal import portal_commands
+from simpul_connectors.subscribe_commands import subscribe
 from simpul_deploy import audit_commands
 from simpul_deploy.demo import commands as demo
 from simpul_deploy.errors import guarded
 from simpul_deploy.local import commands as local
+from simpul_deploy.portal_command import portal as run_portal
 from simpul_processors import alert_commands, quarantine_commands, roster_commands
 from simpul_processors import commands as processors
 from simpul_processors.completeness_commands import completeness
@@ -50,6 +54,8 @@ quarantine = typer.Typer(no_args_is_help=True, help="Karantina: yang ditolak. / 
 alerts = typer.Typer(no_args_is_help=True, help="Peringatan dini. / Early warnings.")
 gateway = typer.Typer(invoke_without_command=True)
 gateway_key = typer.Typer(no_args_is_help=True, help="Kunci gerbang. / Keys of the gateway.")
+portal = typer.Typer(invoke_without_command=True)
+portal_operator = typer.Typer(no_args_is_help=True, help="Operator portal. / Operators of the portal.")
 roster = typer.Typer(no_args_is_help=True, help="Daftar pelapor. / Who is expected to report.")
 receipts = typer.Typer(no_args_is_help=True, help="Tanda terima. / Receipts.")
 outbox = typer.Typer(no_args_is_help=True, help="Kotak keluar. / The outbox.")
@@ -64,6 +70,7 @@ app.command("worker")(guarded(processors.worker))
 app.command("views")(guarded(processors.views))
 app.command("audit")(guarded(audit_commands.audit))
 app.command("figures")(guarded(audit_commands.figures))
+app.command("subscribe")(guarded(subscribe))
 for name, command in import_commands.IMPORT_COMMANDS.items():
     imports.command(name)(guarded(command))
 outbox.command("status")(guarded(producers.outbox_status))
@@ -72,6 +79,10 @@ gateway_key.command("create")(guarded(gateway_commands.key_create))
 gateway_key.command("list")(guarded(gateway_commands.key_list))
 gateway_key.command("revoke")(guarded(gateway_commands.key_revoke))
 gateway_key.command("rotate")(guarded(gateway_commands.key_rotate))
+portal.callback()(guarded(run_portal))
+portal_operator.command("create")(guarded(portal_commands.operator_create))
+portal_operator.command("list")(guarded(portal_commands.operator_list))
+portal_operator.command("revoke")(guarded(portal_commands.operator_revoke))
 receipts.command("list")(guarded(receipts_commands.receipts_list))
 receipts.command("verify")(guarded(receipts_commands.receipts_verify))
 receipts.command("prove")(guarded(receipts_commands.receipts_prove))
@@ -82,6 +93,8 @@ sink.command("pause")(guarded(connectors.pause))
 sink.command("resume")(guarded(connectors.resume))
 sink.command("run")(guarded(connectors.run))
 sink.command("status")(guarded(connectors.status))
+sink.command("serve")(guarded(control_commands.serve))
+sink.command("dashboards")(guarded(control_commands.dashboards))
 schemas.command("check")(guarded(schemas_commands.check))
 schemas.command("push")(guarded(schemas_commands.push))
 schemas.command("docs")(guarded(catalogue_commands.docs))
@@ -98,6 +111,8 @@ app.add_typer(schemas, name="schemas")
 app.add_typer(regions, name="regions")
 gateway.add_typer(gateway_key, name="key")
 app.add_typer(gateway, name="gateway")
+portal.add_typer(portal_operator, name="operator")
+app.add_typer(portal, name="portal")
 app.add_typer(outbox, name="outbox")
 app.add_typer(receipts, name="receipts")
 app.add_typer(sink, name="sink")

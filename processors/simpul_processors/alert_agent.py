@@ -83,9 +83,10 @@ def add_alerts(  # noqa: PLR0913, PLR0917  # what the app's settings hold
     rules: Sequence[AlertRule],
     now_micros: Callable[[], int] = lambda: time.time_ns() // 1000,
     look_seconds: float = _LOOK_SECONDS,
+    **options: Any,  # noqa: ANN401  # of `connection.client_options`
 ) -> None:
     """Add the agent and what feeds it to a Faust app, which needs no consumer of its own for it."""
-    writer = KafkaWriter(bootstrap_servers)
+    writer = KafkaWriter(bootstrap_servers, **options)
     desk = AlertDesk(rules, registry, writer, now_micros)
     # One message at most: who feeds waits while the agent is behind.
     channel = app.channel(value_type=Glance, maxsize=1)
@@ -106,13 +107,14 @@ def add_alerts(  # noqa: PLR0913, PLR0917  # what the app's settings hold
                 failed.set()
 
     def seat() -> LogReader:
-        return GroupReader(bootstrap_servers, GROUP, [ALERT_TOPIC], lambda _: 0)
+        return GroupReader(bootstrap_servers, GROUP, [ALERT_TOPIC], lambda _: 0, **options)
 
     def follow(topics: Sequence[str], start: Any) -> LogReader:  # noqa: ANN401  # a `StartOffset`
-        return AssignedReader(bootstrap_servers, topics, start)
+        return AssignedReader(bootstrap_servers, topics, start, **options)
 
     def make_feed() -> AlertFeed:
-        return AlertFeed(seat(), follow, KafkaSnapshots(bootstrap_servers).existing, Sieve(rules, registry))
+        existing = KafkaSnapshots(bootstrap_servers, **options).existing
+        return AlertFeed(seat(), follow, existing, Sieve(rules, registry))
 
     app.service(_feeding(app, channel, failed, writer, make_feed, look_seconds))
 

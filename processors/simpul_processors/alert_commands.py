@@ -4,7 +4,6 @@ Data goes to stdout, words to stderr. Errors propagate: the program turns them i
 """
 
 import asyncio
-import json
 import logging
 import sys
 from dataclasses import asdict
@@ -20,6 +19,7 @@ from simpul_processors.errors import AlertRuleWrong
 from simpul_schemas.alerts import Alert, AlertState, read_alert
 from simpul_schemas.connection import connect_from_settings
 from simpul_schemas.errors import MalformedRecord
+from simpul_schemas.stdout import print_json
 from simpul_schemas.topics import ALERT_TOPIC
 from simpul_schemas.wire import unframe
 
@@ -47,7 +47,8 @@ def alerts_list(
     # The client tells its troubles to the log as well; the user gets one sentence, from us.
     logging.getLogger("aiokafka").addHandler(logging.NullHandler())
     logging.getLogger("aiokafka").propagate = False
-    newest = asyncio.run(newest_alerts(KafkaSnapshots(connect_from_settings().bootstrap_servers)))
+    connection = connect_from_settings()
+    newest = asyncio.run(newest_alerts(KafkaSnapshots(connection.bootstrap_servers, **connection.kafka_options)))
     found = [
         alert
         for alert in newest
@@ -56,7 +57,7 @@ def alerts_list(
     ]
     if as_json:
         document = {"alerts": [_document(alert) for alert in found]}
-        sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+        print_json(document)
     else:
         _show(found)
 
@@ -97,7 +98,7 @@ def alerts_lint(
         wrong.append({"id": error.message_id, "en": error.message_en})
     if as_json:
         document: dict[str, Any] = {"rules": [rule.model_dump(mode="json") for rule in rules], "wrong": wrong}
-        sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+        print_json(document)
     else:
         for rule in rules:
             sys.stdout.write(f"{rule.name:<28}{rule.level.value:<10}{rule.text.id} / {rule.text.en}\n")

@@ -98,12 +98,24 @@ def build_app(settings: WorkerSettings, makers: Sequence[Callable[[], Stage]]) -
         value_serializer="raw",
         topic_disable_leader=True,
         web_enabled=False,
+        broker_credentials=_credentials(settings.options),
     )
     app.producer_only = True  # no agent reads by Faust's own consumer, see docs/decisions/0010
     for make in makers:
         app.service(_service(make, settings))
-    add_alerts(app, settings.bootstrap_servers, settings.registry, shipped_rules())
+    add_alerts(app, settings.bootstrap_servers, settings.registry, shipped_rules(), **settings.options)
     return app
+
+
+def _credentials(options: Mapping[str, Any]) -> Any:  # noqa: ANN401  # faust ships no types
+    """Say the options of a Kafka client in Faust's own words; None on a line without TLS."""
+    if not options:
+        return None
+    context, mechanism = options["ssl_context"], options.get("sasl_mechanism")
+    if mechanism is None:
+        return faust.SSLCredentials(context)
+    user, password = options["sasl_plain_username"], options["sasl_plain_password"]
+    return faust.SASLCredentials(username=user, password=password, ssl_context=context, mechanism=mechanism)
 
 
 def _service(make_stage: Callable[[], Stage], settings: WorkerSettings) -> type[Any]:

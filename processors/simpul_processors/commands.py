@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from simpul_schemas.connection import client_options, connect_from_settings
+from simpul_schemas.connection import connect_from_settings
 from simpul_schemas.figures import VIEW_SPECS, Named, ViewSpec, view_spec
 from simpul_schemas.topics import partial_topic, view_topic
 
@@ -44,7 +44,7 @@ def worker(
             claim.folder,
             Limits(max_records=max_records),
             signer_from_settings(connection.settings),
-            client_options(connection.settings.kafka),
+            connection.kafka_options,
         )
     )
 

@@ -39,7 +39,16 @@ class CompletenessStage:
         self.name = "completeness"
         self.topics: Sequence[str] = [ROSTER_TOPIC]
         self.follows: Sequence[str] = [event_topic(province, "report") for province in load_regions().provinces()]
-        self.declaration = json.dumps([_VERSION, ROSTER_SCHEMA, COVERAGE_SCHEMA, event_type("report").schema])
+        self.whole: Sequence[str] = [*self.topics, *self.follows]
+        self.declaration = json.dumps(
+            [
+                _VERSION,
+                ROSTER_SCHEMA,
+                COVERAGE_SCHEMA,
+                event_type("report").schema,
+                event_type("report").rules.declaration,
+            ]
+        )
         self._roster_intake = RecordIntake(ROSTER_SCHEMA, registry)
         self._report_intake = EventIntake(event_type("report"), registry)
         self._publisher = Publisher(COVERAGE_TOPIC, COVERAGE_SCHEMA, registry)

@@ -46,6 +46,7 @@ class FigureStage:
         self.name = f"{spec.name}.figure"
         self.topics: Sequence[str] = [partial_topic(spec.name)]
         self.follows: Sequence[str] = [COVERAGE_TOPIC]
+        self.whole: Sequence[str] = ()
         self.declaration = json.dumps([spec.figure_schema, spec.partial_schema, spec.adds_up])
         self._spec = spec
         self._intake = RecordIntake(spec.partial_schema, registry)

@@ -14,8 +14,9 @@ Layout in the store, all integers little-endian, 64 bits:
 | dirty | number | target groups that changed and were not published since |
 | suspects | number | target groups that were published while this worker took over; see `worker` |
 
-A group is known by the first 8 bytes of BLAKE2b of its text. Two texts of one number would be added up as one, so a
-name is compared with the one that is stored before it is used first.
+A group is known by 8 bytes of BLAKE2b of its text. Two texts of one number would be added up as one, so a name is
+compared with the one that is stored before it is used first; where that is another, the text takes the number of its
+next turn. By chance this does not happen, but somebody could look for such texts.
 """
 
 import hashlib
@@ -215,23 +216,28 @@ class Fold:
 
     def _number(self, transaction: Transaction, texts: Sequence[str]) -> list[int]:
         """Return the numbers of group texts; one that this process meets first is named in the store."""
-        strange = {text.encode(): text for text in texts if text not in self._numbers}
-        if strange:
-            named = sorted(zip(map(_digest, strange), strange, strict=True))
-            stored = transaction.get(Space.NAMES, [key for key, _ in named])
-            names = {**dict(named), **stored}
-            for key, name in named:
-                if names[key] != name:
-                    raise StoreBroken(
-                        f"Dua kelompok berbagi nomor {key.hex()}; laporkan kepada pengembang.",
-                        f"Two groups share the number {key.hex()}; report this to the developers.",
-                    )
-            transaction.put(Space.NAMES, [(key, name) for key, name in named if key not in stored])
-            for key, name in named:
-                text, number = strange[name], int.from_bytes(key, "big")
+        strange = {text.encode() for text in texts if text not in self._numbers}
+        turn = 0
+        while strange:
+            strange = self._name(transaction, strange, turn)
+            turn += 1
+        return [self._numbers[text] for text in texts]
+
+    def _name(self, transaction: Transaction, strange: Iterable[bytes], turn: int) -> set[bytes]:
+        """Learn or give the numbers of texts; returns those whose number in this turn is that of another text."""
+        named = sorted((_digest(name, turn), name) for name in strange)
+        stored = transaction.get(Space.NAMES, sorted({key for key, _ in named}))
+        names = dict(stored)
+        beaten: set[bytes] = set()
+        for key, name in named:
+            if names.setdefault(key, name) == name:
+                text, number = name.decode(), int.from_bytes(key, "big")
                 self._numbers[text] = number
                 self._texts[number] = text
-        return [self._numbers[text] for text in texts]
+            else:
+                beaten.add(name)
+        transaction.put(Space.NAMES, [(key, name) for key, name in names.items() if key not in stored])
+        return beaten
 
     def texts(self, snapshot: Snapshot, numbers: Sequence[int]) -> list[str]:
         """Return the texts of groups."""
@@ -307,8 +313,8 @@ def _run_starts(ordered: pl.Series) -> Flags:
     return starts.to_numpy()
 
 
-def _digest(name: bytes) -> bytes:
-    return hashlib.blake2b(name, digest_size=8).digest()
+def _digest(name: bytes, turn: int) -> bytes:
+    return hashlib.blake2b(name, digest_size=8, salt=turn.to_bytes(16, "big")).digest()
 
 
 def _pack(number: int) -> bytes:

@@ -61,6 +61,13 @@ class FollowingReader:
             del self._reads[reader]
         return [block for task in done for block in task.result()]
 
+    async def begin_offsets(self) -> Mapping[Partition, int]:
+        """See `simpul_schemas.log.LogReader`."""
+        begins = dict(await self._seat.begin_offsets())
+        if begins and self._followed is not None:
+            begins |= await self._followed.begin_offsets()
+        return begins
+
     async def end_offsets(self) -> Mapping[Partition, int]:
         """See `simpul_schemas.log.LogReader`."""
         ends = dict(await self._seat.end_offsets())

@@ -26,8 +26,9 @@ def _unavailable(bootstrap_servers: str) -> BrokerUnavailable:
 class KafkaSnapshots:
     """See `simpul_processors.snapshots.Snapshots`."""
 
-    def __init__(self, bootstrap_servers: str) -> None:
+    def __init__(self, bootstrap_servers: str, **options: object) -> None:
         self._bootstrap_servers = bootstrap_servers
+        self._options = options
 
     async def read(self, topics: Sequence[str]) -> AsyncIterator[Stored]:
         """See `simpul_processors.snapshots.Snapshots`."""
@@ -53,6 +54,7 @@ class KafkaSnapshots:
             auto_offset_reset="earliest",
             enable_auto_commit=False,
             max_partition_fetch_bytes=_PARTITION_FETCH_BYTES,
+            **self._options,
         )
         try:
             await consumer.start()
@@ -70,7 +72,7 @@ class KafkaSnapshots:
 
     async def _partitions(self, topics: Sequence[str]) -> list[aiokafka.TopicPartition]:
         """Return the partitions of those topics that exist; a consumer would wait for the others."""
-        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap_servers)
+        admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap_servers, **self._options)
         try:
             await admin.start()
             told = await admin.describe_topics(list(topics))

@@ -22,6 +22,9 @@ from simpul_schemas.log import Outgoing, Partition
 #: Address space that is set aside; disk is used only as it fills.
 _MAP_BYTES = 64 << 30
 _MOST_TABLES = 32
+#: Room that must be left on the disk. LMDB maps its lock file and writes into it: without room for that the process
+#: would be ended by a signal. And it tells a write cut short by a full disk as an "input/output error".
+_ROOM_BYTES = 1 << 20
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _POSITION = struct.Struct("<4q")
 _POSITIONS = b"positions"
@@ -37,6 +40,7 @@ class LmdbStore:
     """
 
     def __init__(self, folder: Path, fingerprint: str) -> None:
+        self._folder = folder
         self._lock = FolderLock(folder)
         try:
             self._env = self._open(folder / "data", fingerprint)
@@ -50,6 +54,8 @@ class LmdbStore:
         if folder.exists() and (not boot.exists() or boot.read_text(encoding="utf-8") != expected):
             shutil.rmtree(folder)
         folder.mkdir(exist_ok=True)
+        if _is_full(folder):
+            raise _full()
         durable = not _boot_id()  # where a power cut could not be noticed, it must do no harm
         try:
             # No writemap: with it a full disk would kill the process by a signal instead of raising.
@@ -58,7 +64,7 @@ class LmdbStore:
             self._positions_db = env.open_db(_POSITIONS)
             self._pending_db = env.open_db(b"pending")
         except lmdb.Error as error:
-            raise _translate(error) from error
+            raise _translate(error, self._folder) from error
         boot.write_text(expected, encoding="utf-8")
         return env
 
@@ -69,7 +75,7 @@ class LmdbStore:
             with self._env.begin(write=True) as inner:
                 yield _LmdbTransaction(inner, self._spaces, self._positions_db, self._pending_db)
         except lmdb.Error as error:
-            raise _translate(error) from error
+            raise _translate(error, self._folder) from error
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
@@ -78,7 +84,7 @@ class LmdbStore:
             with self._env.begin() as inner:
                 yield _LmdbTransaction(inner, self._spaces, self._positions_db, self._pending_db)
         except lmdb.Error as error:
-            raise _translate(error) from error
+            raise _translate(error, self._folder) from error
 
     def positions(self) -> Mapping[Partition, Position]:
         """See `simpul_processors.store.Store`."""
@@ -187,12 +193,20 @@ def _boot_id() -> str:
         return ""
 
 
-def _translate(error: lmdb.Error) -> StoreFull | StoreBroken:
-    if isinstance(error, (lmdb.MapFullError, lmdb.DiskError)):
-        return StoreFull(
-            "Cakram penuh: penyimpanan pekerja tidak dapat bertambah; kosongkan ruang lalu jalankan lagi.",
-            "The disk is full: the worker's store cannot grow; free some room and start it again.",
-        )
+def _is_full(folder: Path) -> bool:
+    return shutil.disk_usage(folder).free < _ROOM_BYTES
+
+
+def _full() -> StoreFull:
+    return StoreFull(
+        "Cakram penuh: penyimpanan pekerja tidak dapat bertambah; kosongkan ruang, pekerja melanjutkan sendiri.",
+        "The disk is full: the worker's store cannot grow; free some room, and the worker goes on by itself.",
+    )
+
+
+def _translate(error: lmdb.Error, folder: Path) -> StoreFull | StoreBroken:
+    if isinstance(error, (lmdb.MapFullError, lmdb.DiskError)) or _is_full(folder):
+        return _full()
     return StoreBroken(
         f"Penyimpanan pekerja rusak ({error}); hapus foldernya, ia dibangun ulang dari log.",
         f"The worker's store is broken ({error}); delete its folder, it is rebuilt from the log.",

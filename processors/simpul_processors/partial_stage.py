@@ -1,5 +1,6 @@
 """The first stage of a fold: events to partial figures, one input partition at a time."""
 
+import json
 from collections.abc import Sequence
 
 import polars as pl
@@ -42,7 +43,9 @@ class PartialStage:
         self.name = f"{view.spec.name}.partial"
         self.topics: Sequence[str] = input_topics(view.spec)
         self.follows: Sequence[str] = ()
-        self.declaration = view.declaration
+        self.whole: Sequence[str] = self.topics
+        # What is refused is part of what is counted: two workers of different rules would tell different sums.
+        self.declaration = json.dumps([view.declaration, event_type(view.spec.event_type).rules.declaration])
         self._view = view
         self._intake = EventIntake(event_type(view.spec.event_type), registry, view.columns)
         self._fold = Fold(view.spec.measure_names)

@@ -5,10 +5,8 @@ Data goes to stdout, words to stderr. Errors propagate: the program turns them i
 
 import asyncio
 import getpass
-import json
 import logging
 import re
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +23,7 @@ from simpul_schemas.connection import Connection, connect_from_settings
 from simpul_schemas.contract import event_type
 from simpul_schemas.events.envelope import to_micros
 from simpul_schemas.regions import load_regions
+from simpul_schemas.stdout import print_json
 
 if TYPE_CHECKING:
     from simpul_processors.quarantine_ledger import Filter, OnRecord
@@ -75,7 +74,7 @@ def quarantine_list(
     ledger = Ledger(EventReader(connection.registry), wanted)
 
     async def read(on_record: "OnRecord") -> None:
-        snapshots = KafkaSnapshots(connection.bootstrap_servers)
+        snapshots = KafkaSnapshots(connection.bootstrap_servers, **connection.kafka_options)
         async for item in items(snapshots, wanted.provinces, on_record):
             ledger.add(item)
 
@@ -100,7 +99,7 @@ def quarantine_show(
     from simpul_processors.quarantine_show import found_document, show_found  # noqa: PLC0415  # the same
 
     connection = _connect()
-    found = asyncio.run(find(KafkaSnapshots(connection.bootstrap_servers), name))
+    found = asyncio.run(find(KafkaSnapshots(connection.bootstrap_servers, **connection.kafka_options), name))
     document = found_document(found, EventReader(connection.registry).read(found.refusal), unmask=unmask)
     _print(document) if as_json else show_found(document)
 
@@ -160,7 +159,7 @@ def quarantine_redrive(  # noqa: PLR0913, PLR0917  # typer makes an option of ea
     whole = changes.whole_event(edit) if edit else None
     connection = _connect()
     result = Redrive()
-    writer = None if dry_run else KafkaWriter(connection.bootstrap_servers)
+    writer = None if dry_run else KafkaWriter(connection.bootstrap_servers, **connection.kafka_options)
     # Naming a region outright is as explicit as `--move`.
     may_move = move or any(assignment.startswith("region=") for assignment in assignments or ())
     redriver = Redriver(connection.registry, writer, by or getpass.getuser(), Wish(reason, may_move), _now_micros)
@@ -195,7 +194,8 @@ async def _redrive_all(  # noqa: PLR0913, PLR0917  # what the command has made r
 ) -> None:
     from simpul_processors.kafka_snapshots import KafkaSnapshots  # noqa: PLC0415  # heavy; only when it is run
 
-    await redriver.all(KafkaSnapshots(connection.bootstrap_servers), wanted, mend, result, on_record)
+    snapshots = KafkaSnapshots(connection.bootstrap_servers, **connection.kafka_options)
+    await redriver.all(snapshots, wanted, mend, result, on_record)
 
 
 async def _redrive_one(  # noqa: PLR0913, PLR0917  # what the command has made ready
@@ -211,7 +211,7 @@ async def _redrive_one(  # noqa: PLR0913, PLR0917  # what the command has made r
     from simpul_processors.quarantine_events import EventReader  # noqa: PLC0415  # the same
     from simpul_processors.quarantine_ledger import find  # noqa: PLC0415  # the same
 
-    found = await find(KafkaSnapshots(connection.bootstrap_servers), name)
+    found = await find(KafkaSnapshots(connection.bootstrap_servers, **connection.kafka_options), name)
     decoded = EventReader(connection.registry).read(found.refusal)
     kind = decoded.kind.name if decoded and decoded.kind else found.refusal.origin.event_type
     setter = set_fields(kind, assignments)
@@ -297,4 +297,4 @@ def _counting() -> Iterator["OnRecord"]:
 
 
 def _print(document: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+    print_json(document)

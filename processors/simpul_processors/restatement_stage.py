@@ -32,6 +32,7 @@ class RestatementStage:
         self.name = "restatement"
         self.topics: Sequence[str] = [view_topic(name) for name in VIEW_SPECS]
         self.follows: Sequence[str] = ()
+        self.whole: Sequence[str] = ()
         self.declaration = json.dumps([_VERSION, [spec.figure_schema for spec in VIEW_SPECS.values()]])
         self._intakes = {name: RecordIntake(spec.figure_schema, registry) for name, spec in VIEW_SPECS.items()}
         self._publishers = {

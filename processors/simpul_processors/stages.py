@@ -35,12 +35,14 @@ class Stage(Protocol):
     """One step of the fold: which topics it reads, and what it does with their blocks.
 
     `follows` are topics that are read beside, by whoever has a partition of `topics`, see `follow`.
+    `whole` are topics that are kept for ever: a worker that finds the beginning of one deleted changes no figure.
     `declaration` is a text that changes with what the stage computes: a store of another one is rebuilt from the log.
     """
 
     name: str
     topics: Sequence[str]
     follows: Sequence[str]
+    whole: Sequence[str]
     declaration: str
 
     def apply(self, transaction: Transaction, blocks: Sequence[Block]) -> list[Outgoing]:
@@ -97,7 +99,7 @@ def advance(
             before,
             next_offset=block.next_offset,
             records=before.records + len(block.values),
-            refused=before.refused + bad[block.partition],
+            refused=before.refused + bad.pop(block.partition, 0),  # once, also where it has several blocks
             current=before.current + fresh[number],
         )
         transaction.put_position(block.partition, after)

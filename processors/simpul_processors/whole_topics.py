@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from simpul_processors.audit import read_all
-from simpul_schemas.connection import Connection, client_options
+from simpul_schemas.connection import Connection
 from simpul_schemas.kafka_log import AssignedReader
 from simpul_schemas.log import Block
 
@@ -23,7 +23,7 @@ async def filled_topics(connection: Connection, topics: Sequence[str]) -> frozen
 
 @asynccontextmanager
 async def _from_the_beginning(connection: Connection, topics: Sequence[str]) -> AsyncIterator[AssignedReader]:
-    options = client_options(connection.settings.kafka)
+    options = connection.kafka_options
     reader = AssignedReader(connection.bootstrap_servers, topics, lambda _: 0, **options)
     await reader.start()
     try:

@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from simpul_processors.errors import head_cut, tail_cut
 from simpul_processors.fold import publish_again, settle, suspect
 from simpul_processors.stages import Stage
 from simpul_processors.store import Position, Store, Transaction
@@ -129,9 +130,12 @@ class Worker:
         limits = self._limits
         hurried = self._unpublished_batches and self._owns(reader)
         wait = limits.quiet_seconds if hurried else limits.poll_seconds
-        blocks = self._unseen(await reader.read(limits.max_records, wait))
+        read = await reader.read(limits.max_records, wait)
+        blocks = self._unseen(read)
         if self._changes != self._changes_seen:
             await self._change(reader)
+        elif any(block.offsets[0] != self.next_offset(block.partition) for block in read):
+            await self._check(reader, await reader.end_offsets())
         sent = _Sent()
         outgoing: Sequence[Outgoing] = ()
         if blocks:
@@ -191,10 +195,26 @@ class Worker:
     async def _change(self, reader: LogReader) -> None:
         """Take over what was given: see the head of this file."""
         self._changes_seen = self._changes
+        self._ends = dict(await reader.end_offsets())
+        await self._check(reader, self._ends)
         if await self._in_thread(self._publish_again):
             self._unpublished_batches += 1
-        self._ends = dict(await reader.end_offsets())
         self._takes_over = True
+
+    async def _check(self, reader: LogReader, ends: Mapping[Partition, int]) -> None:
+        """Refuse to fold a log that has lost what the store needs, as its figures would replace better ones.
+
+        Asked when partitions change, and when the next record is not the one that was expected: a log that was cut is
+        read from wherever it begins now, without a word.
+        """
+        whole = set(self._stage.whole)
+        begins = await reader.begin_offsets() if whole else {}
+        for partition, begin in begins.items():
+            if partition.topic in whole and begin > self.next_offset(partition):
+                raise head_cut(partition, self.next_offset(partition), begin)
+        for partition, end in ends.items():
+            if end < self.next_offset(partition):
+                raise tail_cut(partition, self.next_offset(partition), end)
 
     def _publish_again(self) -> bool:
         with self._store.transaction() as transaction:

@@ -4,7 +4,6 @@ Data goes to stdout, words to stderr; Indonesian first. What goes wrong is raise
 the caller exits with; the data of what was done until then has been printed before.
 """
 
-import json
 import sys
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
@@ -29,6 +28,7 @@ from simpul_producers.show import progress_bar, show_import, show_status
 from simpul_producers.sqlite_outbox import SqliteOutbox
 from simpul_schemas.errors import SimpulError
 from simpul_schemas.settings import Settings, load_settings
+from simpul_schemas.stdout import print_json
 
 _LATEST_REFUSED = 10
 
@@ -153,7 +153,7 @@ def outbox_status(json_output: Json = False) -> None:  # noqa: FBT002  # an opti
         if json_output:
             identity = {"outbox": outbox.mark.outbox, "incarnation": outbox.mark.incarnation}
             sizes = {"unreceipted": outbox.unreceipted(), "size_bytes": outbox.size_bytes()}
-            _print_json({"path": outbox.name, **counts, **sizes, **identity, "latest_refused": refused})
+            print_json({"path": outbox.name, **counts, **sizes, **identity, "latest_refused": refused})
         else:
             show_status(outbox.name, counts, refused)
             if outbox.mark.incarnation > 1:
@@ -205,10 +205,6 @@ def _tell(outcome: ImportOutcome, outbox: Outbox | None, *, json_output: bool) -
         with suppress(OutboxError):
             outcome.outbox = asdict(outbox.counts())
     if json_output:
-        _print_json(outcome.document())
+        print_json(outcome.document())
     else:
         show_import(outcome.document())
-
-
-def _print_json(document: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")

@@ -4,7 +4,6 @@ It asks what is missing (on a terminal only), probes the way step by step, publi
 receipt, writes a settings file without a secret in it, and says what to do next.
 """
 
-import json
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -29,6 +28,7 @@ from simpul_schemas.events.envelope import Mode
 from simpul_schemas.link_settings import KafkaSettings, Mechanism, PublisherSettings, RegistrySettings, Security
 from simpul_schemas.regions import load_regions, province_of
 from simpul_schemas.settings import Settings, load_settings
+from simpul_schemas.stdout import print_json
 from simpul_schemas.topics import event_topic, receipt_topic
 
 TEST_TYPE = "report"
@@ -114,7 +114,7 @@ def connect(  # noqa: PLR0913, PLR0917  # typer makes an option of each argument
             result.settings_file = str(_write(settings, save, overwrite=yes))
     finally:
         if json_output:
-            sys.stdout.write(json.dumps(result.document(), ensure_ascii=False, indent=2) + "\n")
+            print_json(result.document())
     if not json_output:
         _tell(result, settings)
     raise typer.Exit(result.exit_code)

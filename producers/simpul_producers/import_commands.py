@@ -4,7 +4,6 @@
 mapping file that has such a name is told by its path: `./lint`.
 """
 
-import json
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -17,6 +16,7 @@ from simpul_producers.imports.mapping import load_mapping
 from simpul_producers.imports.reference import reference_markdown, reference_rows
 from simpul_producers.template_command import import_template
 from simpul_schemas.contract import event_type
+from simpul_schemas.stdout import print_json
 
 _IMPORT = "run"
 
@@ -47,7 +47,7 @@ def import_lint(
     unmapped = [name for name in event_type(spec.event_type).model.model_fields if name not in spec.fields]
     left_out = [name for name in unmapped if name not in {"event_id", "published_at", "action", "mode"}]
     if json_output:
-        _print_json({"mapping": mapping, "event_type": spec.event_type, "unmapped": left_out})
+        print_json({"mapping": mapping, "event_type": spec.event_type, "unmapped": left_out})
         return
     typer.echo(f"{mapping}: cocok / fits {spec.event_type}")
     if left_out:
@@ -59,13 +59,9 @@ def import_reference(
 ) -> None:
     """Semua kunci berkas pemetaan. / Every key of a mapping file."""
     if json_output:
-        _print_json({"keys": reference_rows()})
+        print_json({"keys": reference_rows()})
     else:
         typer.echo(reference_markdown(), nl=False)
-
-
-def _print_json(document: dict[str, Any]) -> None:
-    typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
 
 
 #: The commands by their names, for the `simpul` command to register.

@@ -6,7 +6,7 @@ Data goes to stdout, words to stderr; Indonesian first.
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -21,6 +21,7 @@ from simpul_producers.receipts_taker import key_ring_of, keys_file
 from simpul_schemas.errors import MalformedRecord, SettingsError
 from simpul_schemas.receipts import Fate, Proof, Verify
 from simpul_schemas.settings import Settings, load_settings
+from simpul_schemas.stdout import print_json
 
 AsJson = Annotated[bool, typer.Option("--json", help="Hasil sebagai JSON. / The result as JSON.")]
 _SAY = {
@@ -42,7 +43,7 @@ def receipts_list(
     with open_outbox(settings) as outbox:
         answers = [event_receipt(event_id, outbox.record(event_id)) for event_id in outbox.latest_ids(latest)]
     if json_output:
-        _print_json({"receipts": [answer.document() for answer in answers]})
+        print_json({"receipts": [answer.document() for answer in answers]})
         return
     table = Table()
     table.add_column("Peristiwa / event", no_wrap=True)
@@ -75,7 +76,7 @@ def receipts_verify(
         event_id, fate, topic = what, verify_record(record, verify), record.row.topic
     indonesian, english = _SAY[fate]
     if json_output:
-        _print_json({"event_id": event_id, "proved": True, "fate": fate.value, "topic": topic})
+        print_json({"event_id": event_id, "proved": True, "fate": fate.value, "topic": topic})
     else:
         sys.stdout.write(f"{event_id}: {indonesian} / {english} ({topic})\n")
 
@@ -147,7 +148,3 @@ def _needed(event_id: str, record: Record | None) -> Record:
             f"Peristiwa {event_id} tidak ada di kotak keluar ini.", f"The event {event_id} is not in this outbox."
         )
     return record
-
-
-def _print_json(document: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")

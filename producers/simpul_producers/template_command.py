@@ -1,7 +1,5 @@
 """The command `simpul import template`."""
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from simpul_producers.imports.template import write_template
+from simpul_schemas.stdout import print_json
 
 
 def import_template(
@@ -32,7 +31,7 @@ def import_template(
     form = write_template(path, event_type, region)
     if json_output:
         document = {"template": str(path), "event_type": event_type, "region": region, "columns": len(form.columns)}
-        sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+        print_json(document)
         return
     Console().print(escape(str(path)), highlight=False, soft_wrap=True)
     Console(stderr=True, soft_wrap=True).print(

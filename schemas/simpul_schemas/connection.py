@@ -27,6 +27,11 @@ class Connection:
     registry: Registry
     settings: Settings
 
+    @property
+    def kafka_options(self) -> dict[str, Any]:
+        """What a Kafka client needs besides the addresses; see `client_options`."""
+        return client_options(self.settings.kafka)
+
 
 def connect_from_settings() -> Connection:
     """Read the settings of this process and connect; raises `SettingsError` that says which one is missing."""

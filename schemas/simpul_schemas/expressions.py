@@ -11,7 +11,7 @@ that "not inside the limits" finds it; doubles are only compared with constants 
 import operator
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Literal, TypeAlias
 
 #: A record as it is decoded: times as microseconds since the epoch, enums as their symbols, unknown as None.
@@ -92,6 +92,19 @@ class Expression:
 
 
 Operand: TypeAlias = Expression | int | str
+
+
+def as_text(part: object) -> str:
+    """Write an expression, or a part of one, as a text that changes with what it says and is alike in every process."""
+    if isinstance(part, Predicate):
+        return part.name
+    if isinstance(part, frozenset):
+        return repr(sorted(part))
+    if isinstance(part, tuple):
+        return f"({','.join(map(as_text, part))})"
+    if is_dataclass(part) and not isinstance(part, type):
+        return f"{type(part).__name__}({','.join(as_text(getattr(part, each.name)) for each in fields(part))})"
+    return repr(part)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ unpacked, and one answer of `read` by `READ_BYTES`, whatever number of records w
 
 import asyncio
 from array import array
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from itertools import chain, groupby
 from operator import attrgetter
 
@@ -104,10 +105,22 @@ def _strings(parts: Sequence[Sequence[bytes | None]]) -> Sequence[bytes | None]:
 
 async def cluster_id(bootstrap_servers: str, **options: object) -> str:
     """Return the id of the cluster behind an address, by which a store knows whether its offsets are of this log."""
+    async with _admin(bootstrap_servers, **options) as admin:
+        return str((await admin.describe_cluster())["cluster_id"])
+
+
+async def topics_there(bootstrap_servers: str, **options: object) -> frozenset[str]:
+    """Return the topics that a broker has; a reader of one that is not there waits for it in vain."""
+    async with _admin(bootstrap_servers, **options) as admin:
+        return frozenset(await admin.list_topics())
+
+
+@asynccontextmanager
+async def _admin(bootstrap_servers: str, **options: object) -> AsyncIterator[AIOKafkaAdminClient]:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, **options)
     try:
         await admin.start()
-        return str((await admin.describe_cluster())["cluster_id"])
+        yield admin
     except (KafkaError, OSError) as error:
         raise _unavailable(bootstrap_servers) from error
     finally:
@@ -189,10 +202,19 @@ class _Reader:
         """See `simpul_schemas.log`."""
         return frozenset(_of(partition) for partition in self._consumer.assignment()) if self._consumer else frozenset()
 
+    async def begin_offsets(self) -> Mapping[Partition, int]:
+        """See `simpul_schemas.log`."""
+        return await self._offsets(self._connected.beginning_offsets)
+
     async def end_offsets(self) -> Mapping[Partition, int]:
         """See `simpul_schemas.log`."""
+        return await self._offsets(self._connected.end_offsets)
+
+    async def _offsets(
+        self, ask: Callable[..., Awaitable[Mapping[aiokafka.TopicPartition, int]]]
+    ) -> Mapping[Partition, int]:
         try:
-            found = await self._connected.end_offsets(list(self._connected.assignment()))
+            found = await ask(list(self._connected.assignment()))
         except KafkaError as error:
             raise _unavailable(self._bootstrap_servers) from error
         return {_of(partition): offset for partition, offset in found.items()}

@@ -83,6 +83,9 @@ class LogReader(Protocol):
     def assigned(self) -> frozenset[Partition]:
         """Return the partitions that this reader reads right now; none before `start`."""
 
+    async def begin_offsets(self) -> Mapping[Partition, int]:
+        """Return for each assigned partition the offset before which the broker has deleted everything."""
+
     async def end_offsets(self) -> Mapping[Partition, int]:
         """Return for each assigned partition the offset that the next appended record will have."""
 

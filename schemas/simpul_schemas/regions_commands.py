@@ -3,7 +3,6 @@
 Data goes to stdout, words to stderr, Indonesian first. A region that cannot be told is a finding: exit code 1.
 """
 
-import json
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
@@ -12,6 +11,7 @@ import typer
 
 from simpul_schemas.regions import NATION, Region, load_regions
 from simpul_schemas.resolve import Resolution, resolve
+from simpul_schemas.stdout import print_json
 
 Json = Annotated[bool, typer.Option("--json", help="Hasil sebagai JSON. / The result as JSON.")]
 Parent = Annotated[
@@ -40,7 +40,7 @@ def regions_resolve(
     """
     found = resolve(scheme, code, on.date() if on else _today(), parent)
     if json_output:
-        _print_json(_document(found))
+        print_json(_document(found))
     elif found.region is not None:
         typer.echo(_line(found.region))
         for caution, text in found.warnings:
@@ -64,14 +64,14 @@ def regions_list(
         found = resolve("kemendagri", parent, _today())
         if found.region is None:
             if json_output:
-                _print_json(_document(found))
+                print_json(_document(found))
             else:
                 typer.echo(f"{found.reason}: {found.message}", err=True)
             raise typer.Exit(_FINDINGS)
         above = found.region.code
     regions = load_regions().children(above)
     if json_output:
-        _print_json({"parent": above, "regions": _plain(regions)})
+        print_json({"parent": above, "regions": _plain(regions)})
         return
     for region in regions:
         typer.echo(_line(region))
@@ -101,10 +101,6 @@ def _plain(regions: Iterable[Region]) -> list[dict[str, Any]]:
 
 def _line(region: Region) -> str:
     return f"{region.code:<8}  {region.name}"
-
-
-def _print_json(document: dict[str, Any]) -> None:
-    typer.echo(json.dumps(document, ensure_ascii=False))
 
 
 def _today() -> date:

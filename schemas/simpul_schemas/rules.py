@@ -9,12 +9,14 @@ Two fields are not in the event and may be unknown: `PROVINCE` (of the topic it 
 time, or the clock of the source; microseconds).
 """
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property, reduce
 
-from simpul_schemas.expressions import Expression, Field, Row, fields_of
+from simpul_schemas.expressions import Expression, Field, Row, as_text, fields_of
 from simpul_schemas.regions import load_regions
 from simpul_schemas.row_verdict import Verdict, compile_verdict
 
@@ -96,6 +98,12 @@ class RuleSet:
     def asked(self) -> frozenset[str]:
         """The fields of an event that any rule looks at."""
         return frozenset(name for rule in self.rules for name in fields_of(rule.broken))
+
+    @cached_property
+    def declaration(self) -> str:
+        """What is refused, as a text of fixed length that changes when that does; a predicate is known by its name."""
+        told = json.dumps([(rule.code, as_text(rule.broken)) for rule in self.rejecting])
+        return hashlib.blake2b(told.encode(), digest_size=16).hexdigest()
 
     def judge(self, row: Row) -> int:
         """Return the bits of all rules that a record breaks; 0 for a clean one."""

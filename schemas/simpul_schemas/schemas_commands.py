@@ -19,6 +19,7 @@ from simpul_schemas.errors import SettingsError
 from simpul_schemas.gate import Located
 from simpul_schemas.registry import HttpRegistry
 from simpul_schemas.settings import load_settings
+from simpul_schemas.stdout import print_json
 from simpul_schemas.subjects import ContractSchema, contract_schemas
 
 REGISTRY = "registry"
@@ -45,7 +46,7 @@ def check(
         found = gate.check_git(entries, against)
     _end_with([*_alone(entries), *found], as_json=as_json)
     if as_json:
-        _print_json({"findings": []})
+        print_json({"findings": []})
     else:
         _say(
             f"Tidak ada temuan: {len(entries)} skema terhadap {against}.",
@@ -63,7 +64,7 @@ def push(
         _end_with([*_alone(entries), *gate.check_held(entries, held)], as_json=as_json)
         done = gate.push(entries, registry, held)
     if as_json:
-        _print_json(
+        print_json(
             {
                 "findings": [],
                 "level_before": done.level_before,
@@ -118,7 +119,7 @@ def _end_with(found: Sequence[Located], *, as_json: bool) -> None:
     if not found:
         return
     if as_json:
-        _print_json({"findings": [located.document() for located in found]})
+        print_json({"findings": [located.document() for located in found]})
     else:
         for located in found:
             typer.echo(_sentence(located))
@@ -136,10 +137,6 @@ def _sentence(located: Located) -> str:
         if piece is not None:
             lines.append(f"  {word}: {json.dumps(piece)}")
     return "\n".join([*lines, f"  perbaikan / fix: {finding.fix}"])
-
-
-def _print_json(document: object) -> None:
-    typer.echo(json.dumps(document))
 
 
 def _say(indonesian: str, english: str) -> None:

@@ -14,6 +14,7 @@ import platformdirs
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from simpul_schemas.control_settings import ControlSettings
 from simpul_schemas.errors import SettingsError
 from simpul_schemas.gateway_settings import GatewaySettings
 from simpul_schemas.link_settings import (
@@ -23,6 +24,7 @@ from simpul_schemas.link_settings import (
     ReceiptsSettings,
     RegistrySettings,
 )
+from simpul_schemas.portal_settings import PortalSettings
 
 PREFIX = "SIMPUL__"
 CONFIG_VARIABLE = "SIMPUL_CONFIG"
@@ -44,7 +46,9 @@ class Settings(_Section):
     kafka: KafkaSettings = KafkaSettings()
     registry: RegistrySettings = RegistrySettings()
     database: DatabaseSettings = DatabaseSettings()
+    control: ControlSettings = ControlSettings()
     gateway: GatewaySettings = GatewaySettings()
+    portal: PortalSettings = PortalSettings()
     receipts: ReceiptsSettings = ReceiptsSettings()
     outbox: OutboxSettings = OutboxSettings()
     publisher: PublisherSettings = PublisherSettings()

@@ -64,10 +64,14 @@ class InMemoryRegistry:
 
 
 class InMemoryLog:
-    """A broker without a server: topics of one partition, made when first used, and a clock that ticks per record."""
+    """A broker without a server: topics of one partition, made when first used, and a clock that ticks per record.
+
+    `begins` has the offset of each topic before which everything was deleted.
+    """
 
     def __init__(self) -> None:
         self.topics: dict[str, list[tuple[Outgoing, int]]] = defaultdict(list)
+        self.begins: dict[str, int] = defaultdict(int)
         self._clock = itertools.count(1_700_000_000_000_000, 1000)
 
     def append(self, record: Outgoing) -> int:
@@ -81,6 +85,7 @@ class InMemoryLog:
 
     def read(self, partition: Partition, start: int, max_records: int) -> Block | None:
         """Return records from an offset on, or None where there are none yet."""
+        start = max(start, self.begins[partition.topic])
         found = self.topics[partition.topic][start : start + max_records]
         if not found:
             return None
@@ -130,6 +135,10 @@ class InMemoryReader:
     def assigned(self) -> frozenset[Partition]:
         """See `simpul_schemas.log.LogReader`."""
         return frozenset(self._positions)
+
+    async def begin_offsets(self) -> Mapping[Partition, int]:
+        """See `simpul_schemas.log.LogReader`."""
+        return {partition: self._log.begins[partition.topic] for partition in self._positions}
 
     async def end_offsets(self) -> Mapping[Partition, int]:
         """See `simpul_schemas.log.LogReader`."""

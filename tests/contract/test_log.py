@@ -3,10 +3,12 @@
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
-from kafka import KafkaProducer
+from kafka import KafkaProducer, TopicPartition
+from kafka.admin import KafkaAdminClient
 
 from simpul_schemas.errors import BrokerUnavailable
 from simpul_schemas.kafka_log import READ_BYTES, AssignedReader, GroupReader, KafkaWriter, cluster_id
@@ -86,6 +88,33 @@ def test_what_was_sent_is_read_in_order_from_the_callers_own_offset(log: Make) -
         assert reader.assigned() == frozenset()
         await writer.stop()
         await writer.stop()
+
+    run(use)
+
+
+def test_what_was_deleted_at_the_beginning_is_told_and_reading_begins_behind_it(
+    log: Make, request: pytest.FixtureRequest
+) -> None:
+    writer, make_reader, make_topics = log
+    (topic,) = make_topics(1)
+    at = Partition(topic, 0)
+
+    async def use() -> None:
+        await writer.start()
+        await writer.send([Outgoing(topic, b"k", b"v%d" % n) for n in range(5)])
+        await writer.stop()
+        if isinstance(writer, InMemoryWriter):
+            writer._log.begins[topic] = 3
+        else:
+            address = request.getfixturevalue("servers").bootstrap_servers
+            with closing(KafkaAdminClient(bootstrap_servers=address)) as admin:
+                admin.delete_records({TopicPartition(topic, 0): 3})
+        reader = make_reader([topic], {at: 0}.__getitem__)
+        await reader.start()
+        blocks = await read_until(reader, 2)
+        assert [offset for block in blocks for offset in block.offsets] == [3, 4]
+        assert (dict(await reader.begin_offsets()), dict(await reader.end_offsets())) == ({at: 3}, {at: 5})
+        await reader.stop()
 
     run(use)
 

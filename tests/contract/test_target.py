@@ -22,10 +22,11 @@ from simpul_connectors.errors import RowRefused, SinkFenced, SinkOfAnotherBus, S
 from simpul_connectors.sinks.dialects import mariadb
 from simpul_connectors.sinks.dialects.mariadb import mariadb_target
 from simpul_connectors.sinks.dialects.postgresql import postgresql_target
-from simpul_connectors.sinks.dialects.sqlite import sqlite_target
+from simpul_connectors.sinks.dialects.sql_target import SqlTarget
+from simpul_connectors.sinks.dialects.sqlite import Sqlite, sqlite_target
 from simpul_connectors.sinks.shape import shape
 from simpul_connectors.sinks.table import Column, Field, Kind, Table, Withdraw
-from simpul_connectors.sinks.target import Move, Position, State, Target
+from simpul_connectors.sinks.target import Heartbeat, Move, Position, Sign, State, Target
 from simpul_connectors.testing import InMemoryDatabase, InMemoryTarget
 from simpul_schemas.events.envelope import to_micros
 from simpul_schemas.log import Partition
@@ -701,3 +702,89 @@ def test_any_order_duplication_and_batching_leave_the_highest_revision_of_each_s
     assert {subject: {name: row[name] for name in newest[subject]} for subject, row in stored.items()} == newest
     for copy in copies:
         copy.close()
+
+
+def test_a_sign_of_life_tells_its_age_by_the_databases_own_clock(database: Database) -> None:
+    target, reader = database.open("sink"), database.open("sink")
+    assert reader.heartbeat() is None
+    target.prepare()
+    assert reader.heartbeat() is None
+    given = target.sign(Sign(3, State.RUNNING, 2.5, "", "", "mesin:1", first=True))
+    found = reader.heartbeat()
+    assert isinstance(found, Heartbeat)
+    assert found == replace(given, now=found.now)
+    assert (found.generation, found.state, found.worker, found.interval_seconds) == (3, State.RUNNING, "mesin:1", 2.5)
+    assert 0 < found.since <= found.now
+    assert given.now <= found.now
+    # The clock is a real one: within a day of ours, whatever its zone.
+    assert abs(found.now - to_micros(datetime.now(UTC))) < 86_400_000_000
+    target.close()
+    reader.close()
+
+
+def test_a_late_sign_is_one_of_more_than_three_of_its_own_intervals(target: Target) -> None:
+    found = target.sign(Sign(1, State.RUNNING, 2.0))
+    assert not found.is_late
+    assert not replace(found, now=found.beat_at + 6_000_000).is_late
+    assert replace(found, now=found.beat_at + 6_000_001).is_late
+
+
+def test_a_state_keeps_the_time_when_it_began_and_an_error_stays_until_the_next(target: Target) -> None:
+    first = target.sign(Sign(1, State.WAITING, 1, "registry away", "disk 'full' ␀\0 100%"))
+    again = target.sign(Sign(1, State.WAITING, 1, "still away"))
+    assert (again.since, again.error, again.error_at) == (first.since, first.error, first.error_at)
+    assert again.error == "disk 'full' ␀␀ 100%"
+    assert again.beat_at >= first.beat_at
+    assert again.words == "still away"
+    changed = target.sign(Sign(1, State.RUNNING, 1))
+    assert changed.since >= again.beat_at
+    assert changed.words == ""
+
+
+def test_a_sign_of_an_older_copy_changes_nothing(target: Target) -> None:
+    newer = target.sign(Sign(5, State.RUNNING, 1, worker="baru:2"))
+    older = target.sign(Sign(4, State.FAILED, 9, "x", "y", "lama:1", first=True))
+    assert older == replace(newer, now=older.now)
+
+
+def test_a_restart_is_asked_for_until_a_process_gives_its_first_sign(target: Target) -> None:
+    with pytest.raises(TargetRefused, match="never"):
+        target.ask_restart()
+    target.sign(Sign(1, State.RUNNING, 1, first=True))
+    assert [target.ask_restart(), target.ask_restart()] == [1, 2]
+    found = target.sign(Sign(1, State.RUNNING, 1))
+    assert (found.restart, found.restarted) == (2, 0)
+    found = target.sign(Sign(2, State.RUNNING, 1, first=True))
+    assert (found.restart, found.restarted) == (2, 2)
+
+
+def test_words_of_any_length_and_two_sinks_side_by_side(database: Database) -> None:
+    one, other = database.open("sink"), database.open("lain")
+    for target in (one, other):
+        target.prepare()
+    one.sign(Sign(1, State.FAILED, 1, "é" * 5_000, "€" * 5_000, "w" * 5_000))
+    other.sign(Sign(1, State.RUNNING, 1))
+    found, beside = one.heartbeat(), other.heartbeat()
+    assert found is not None
+    assert beside is not None
+    assert found.words.startswith("é" * 500)
+    assert (found.state, beside.state) == (State.FAILED, State.RUNNING)
+    one.close()
+    other.close()
+
+
+def test_a_heart_beats_while_a_batch_holds_the_row_of_its_sink(database: Database) -> None:
+    target, heart = database.open("sink"), database.open("sink")
+    if not isinstance(target, SqlTarget) or isinstance(target._dialect, Sqlite):
+        return  # in memory nothing is held, and SQLite has one lock for all: there a sign waits for the batch
+    target.prepare()
+    beats = []
+
+    def work(cursor: Any) -> None:
+        target._ledger.take(cursor, 0)
+        beats.append(heart.sign(Sign(1, State.RUNNING, 1)))
+
+    target._transact(work)
+    assert len(beats) == 1
+    target.close()
+    heart.close()

@@ -158,20 +158,18 @@ class Bench:
     def kill_along(
         self, name: str, reached: Callable[[], int], moments: Sequence[int], evict: Callable[[], None] | None = None
     ) -> None:
-        """Kill a child each time it has come so far, and farther than at the kill before, in the midst of whatever."""
-        before = 0
+        """Kill a child each time it has come so far, in the midst of whatever."""
         for moment in moments:
-            while (at := reached()) < max(moment, before + 1):
+            while (at := reached()) < moment:
                 self.breathe()
             time.sleep(self.chance.random() * 0.1)
             self.strike(name, lambda: self.child_pid(name), at)
-            before = at
             if evict is not None:
                 evict()
 
-    def moments(self, count: int, end: int) -> list[int]:
-        """Random moments, in records done, all before the end."""
-        return sorted(self.chance.sample(range(1, end), count))
+    def moments(self, count: int, start: int, end: int) -> list[int]:
+        """Random moments between two, in records done."""
+        return sorted(self.chance.sample(range(start + 1, end), count))
 
     @contextmanager
     def side_by_side(self) -> Iterator[Callable[..., Future[Any]]]:

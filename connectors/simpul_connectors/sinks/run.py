@@ -11,12 +11,14 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from operator import is_
 from typing import TypeVar
 
 import polars as pl
 
 from simpul_connectors.errors import RowRefused, SinkFenced, SinkSuperseded, TargetRefused, TargetUnavailable
 from simpul_connectors.failpoints import reach
+from simpul_connectors.sinks.batches import Batch, Batches
 from simpul_connectors.sinks.quarantine import quarantine_record
 from simpul_connectors.sinks.shape import RECORD, shape
 from simpul_connectors.sinks.spec import SinkSpec
@@ -105,7 +107,7 @@ class SinkRunner:
         cluster: str = "",
     ) -> None:
         self._spec = spec
-        self._intake = spec.source.open(registry)
+        self._intake = spec.source.open(registry, {column.field.name for column in spec.table.columns})
         self._target = target
         self._limits = limits or Limits()
         self._on_outage = on_outage
@@ -116,15 +118,26 @@ class SinkRunner:
         self._looked_at = -math.inf
         #: The reader stands elsewhere than the target: something was read that was not stored.
         self._astray = False
+        self._batches = Batches(self._intake, self._shape, self._limits.max_records, self._limits.poll_seconds)
+        #: While `run` runs, the reader is nobody else's.
+        self._looks_ahead = False
         #: A newer copy writes.
         self._superseded = False
         #: Whether the pause was on when it was last looked for.
         self.paused = False
+        #: What is away, while something is; and what went wrong last, until it was written down.
+        self.waits_for: OutsideError | None = None
+        self.last_error = ""
 
     @property
     def start_offset(self) -> StartOffset:
         """Where a reader must begin each partition: after what the target holds."""
         return self._next_offset
+
+    @property
+    def generation(self) -> int | None:
+        """The generation that this copy writes as; None where it has not claimed, or a newer copy has taken over."""
+        return None if self._superseded else self._generation
 
     def has_reached(self, offsets: Mapping[Partition, int]) -> bool:
         """Return whether everything before these offsets is stored."""
@@ -132,6 +145,7 @@ class SinkRunner:
 
     async def run(self, reader: LogReader, should_stop: Callable[[], bool], on_batch: OnBatch | None = None) -> None:
         """Go on until told to stop; an outage of database, broker or registry is waited out, and loses nothing."""
+        self._looks_ahead = True
         try:
             await self._claim(should_stop)
             while not should_stop():
@@ -144,6 +158,8 @@ class SinkRunner:
         except _ToldToStop:
             pass
         finally:
+            self._looks_ahead = False
+            await self._batches.drop()
             await asyncio.to_thread(self._say, State.STOPPED, "")
 
     async def step(self, reader: LogReader, should_stop: Callable[[], bool] = _never) -> int:
@@ -151,12 +167,13 @@ class SinkRunner:
         try:
             if self._astray:
                 await self._go_back(reader, should_stop)
-            blocks = self._unseen(await reader.read(self._limits.max_records, self._limits.poll_seconds))
-            if not blocks:
+            batch = await self._next(reader)
+            if batch is None:
                 return 0
             self._astray = True
-            reach("read")
-            await self._store(blocks, should_stop)
+            if self._looks_ahead:
+                self._batches.look_ahead(reader)
+            await self._store(batch, should_stop)
         except _ToldToStop:
             return 0
         except SinkFenced as error:
@@ -166,7 +183,17 @@ class SinkRunner:
         self._astray = False
         await reader.publish_progress({partition: at.next_offset for partition, at in self._positions.items()})
         reach("acknowledged")
-        return sum(len(block.values) for block in blocks)
+        return sum(len(block.values) for block in batch.blocks)
+
+    async def _next(self, reader: LogReader) -> Batch | None:
+        batch = await self._batches.next(reader)
+        if batch is None:
+            return None
+        blocks = self._unseen(batch.blocks)
+        if not blocks:
+            return None
+        # What is cut off now was not known when it was read ahead; then the rest is judged anew.
+        return batch if len(blocks) == len(batch.blocks) and all(map(is_, blocks, batch.blocks)) else Batch(blocks)
 
     # Who writes.
 
@@ -213,14 +240,20 @@ class SinkRunner:
 
     # One batch.
 
-    async def _store(self, blocks: Sequence[Block], should_stop: Callable[[], bool]) -> None:
-        taken = await self._patiently(lambda: self._intake.take(blocks), should_stop)
+    def _shape(self, frame: pl.DataFrame, blocks: Sequence[Block]) -> pl.DataFrame:
+        return shape(self._located(frame, blocks), self._spec.table)
+
+    async def _store(self, batch: Batch, should_stop: Callable[[], bool]) -> None:
+        blocks, taken, rows = batch.blocks, batch.taken, batch.rows
+        if taken is None:
+            taken = await self._patiently(lambda: self._intake.take(blocks), should_stop)
         reach("digested")
-        frame = self._located(taken.frame, blocks)
+        frame = taken.frame
         refused = Counter(record.partition for record in taken.refused)
         parts: Sequence[int] = ()
         while True:
-            rows = await asyncio.to_thread(shape, frame, self._spec.table)
+            if rows is None:
+                rows = await asyncio.to_thread(self._shape, frame, blocks)
             moves = self._moves(blocks, refused)
             try:
                 await self._patiently(partial(self._target.write, rows, moves, parts), should_stop)
@@ -236,10 +269,12 @@ class SinkRunner:
                 before = sum(refused.values()) - len(taken.refused)
                 if self._quarantine is None or not sifted.bad or before + bad.height > self._limits.max_bad_rows:
                     raise error from None
+                self.last_error = sifted.bad[0].words
                 await self._send_away(blocks, bad, [found.words for found in sifted.bad], should_stop)
                 refused.update(blocks[number].partition for number in bad[BLOCK])
                 # An older revision of the same key may stand in the batch, and counts now.
                 frame, parts = frame.join(bad, on=[BLOCK, OFFSET], how="anti", maintain_order="left"), ()
+                rows = None
             else:
                 self._positions.update({move.partition: move.after for move in moves})
                 return
@@ -263,6 +298,8 @@ class SinkRunner:
                 await _sleep(wait, should_stop)
                 wait = min(wait * 2, self._limits.longest_wait_seconds)
             else:
+                if self.waits_for is not None:
+                    self._tell(None)
                 reach("quarantined")
                 return
 
@@ -290,6 +327,7 @@ class SinkRunner:
 
     async def _go_back(self, reader: LogReader, should_stop: Callable[[], bool]) -> None:
         """Bring the reader to where the target stands."""
+        await self._batches.drop()
         self._positions = dict(await self._patiently(self._target.positions, should_stop))
         await reader.stop()
         await reader.start()
@@ -317,6 +355,8 @@ class SinkRunner:
                 return found
 
     def _tell(self, error: OutsideError | None) -> None:
+        self.waits_for = error
+        self.last_error = error.message_en if error else self.last_error
         if self._on_outage is not None:
             self._on_outage(error)
 
@@ -330,11 +370,6 @@ class SinkRunner:
 
     def _next_offset(self, partition: Partition) -> int:
         return self._position(partition).next_offset
-
-
-def _records(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return which records rows are of."""
-    return rows.select(pl.col(to).alias(name) for name, to in RECORD.items())
 
 
 def status(spec: SinkSpec, target: Target) -> SinkStatus:

@@ -15,6 +15,7 @@ from simpul_schemas.regions import NATION, load_regions
 _NUL_PICTURE = "\N{SYMBOL FOR NULL}"
 #: Which record a row is of, under names that no column of a table can have.
 RECORD: Mapping[str, str] = {BLOCK: "record:block", OFFSET: "record:offset"}
+_ROW = "record:row"
 
 
 def shape(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
@@ -22,11 +23,18 @@ def shape(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
 
     The fewer rows reach the database the better; and two writers that take rows in the same order do not deadlock.
     """
-    rows = frame.select(*(_fill(column, frame.schema) for column in table.columns), *_origin(frame))
+    wanted = {column.field.name for column in table.columns} | {"region", *RECORD}
+    chosen = frame.select(name for name in frame.columns if name in wanted)[_newest(frame, table)]
+    return chosen.select(*(_fill(column, chosen) for column in table.columns), *_origin(chosen))
+
+
+def _newest(frame: pl.DataFrame, table: Table) -> pl.Series:
+    """Return which rows are the newest of their key, by number, sorted by key; no other column is touched for that."""
+    leading = {*table.key, *table.order}
+    ranked = frame.select(_fill(column, frame) for column in table.columns if column.name in leading)
     newest_first = [False] * len(table.key) + [True] * len(table.order)
-    return rows.sort([*table.key, *table.order], descending=newest_first).unique(
-        subset=table.key, keep="first", maintain_order=True
-    )
+    ranked = ranked.with_row_index(_ROW).sort([*table.key, *table.order], descending=newest_first, maintain_order=True)
+    return ranked.filter(pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift()) for name in table.key))[_ROW]
 
 
 def _origin(frame: pl.DataFrame) -> list[pl.Expr]:
@@ -34,12 +42,15 @@ def _origin(frame: pl.DataFrame) -> list[pl.Expr]:
     return [pl.col(name).alias(to) for name, to in RECORD.items() if name in frame.columns]
 
 
-def _fill(column: Column, schema: pl.Schema) -> pl.Expr:
+def _fill(column: Column, frame: pl.DataFrame) -> pl.Expr:
     name, kind = column.field.name, column.field.kind
-    if name == REGION_NAME and name not in schema:
+    if name == REGION_NAME and name not in frame.columns:
         filled = pl.col("region").replace_strict(_region_names(), default=pl.col("region"))
     elif kind is Kind.TEXT:
-        filled = pl.col(name).cast(pl.String).str.replace_all("\0", _NUL_PICTURE, literal=True)
+        filled = pl.col(name).cast(pl.String)
+        # To look is far quicker than to replace, and it hardly ever is there.
+        if frame.select(filled.str.contains("\0", literal=True).any()).item():
+            filled = filled.str.replace_all("\0", _NUL_PICTURE, literal=True)
     elif kind is Kind.JSON:
         filled = pl.col(name).map_batches(_to_json, return_dtype=pl.String)
     else:

@@ -5,7 +5,7 @@ event type or view needs nothing here.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -48,6 +48,13 @@ class Taker(Protocol):
         """Decode and judge blocks; a registry that does not answer raises."""
 
 
+class Open(Protocol):
+    """Opens the one door that the records of a source come through."""
+
+    def __call__(self, registry: Registry, fields: Collection[str] | None = None) -> Taker:
+        """Return it; with `fields` it hands out only those, and checks all of them as ever."""
+
+
 @dataclass(frozen=True)
 class Source:
     """What a sink reads.
@@ -61,7 +68,8 @@ class Source:
     key: tuple[str, ...]
     order: tuple[str, ...]
     essential: tuple[str, ...]
-    open: Callable[[Registry], Taker]
+    open: Open
+    reads: tuple[str, str]
 
 
 def event_source(name: str) -> Source:
@@ -74,7 +82,8 @@ def event_source(name: str) -> Source:
         order=("revision", "event_id"),
         # Without its action a withdrawn row could not be told from one that counts.
         essential=("subject", "revision", "event_id", "action"),
-        open=lambda registry: EventIntake(found, registry),
+        open=lambda registry, fields=None: EventIntake(found, registry, fields),
+        reads=("events", name),
     )
 
 
@@ -95,7 +104,8 @@ def view_source(name: str) -> Source:
         key=key,
         order=("revision",),
         essential=(*key, "revision"),
-        open=lambda registry: RecordIntake(found.figure_schema, registry),
+        open=lambda registry, fields=None: RecordIntake(found.figure_schema, registry, fields),
+        reads=("view", name),
     )
 
 

@@ -5,7 +5,7 @@ Each dialect is an adapter under `dialects/`, `simpul_connectors.testing` holds 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -15,11 +15,15 @@ from simpul_connectors.errors import SinkFenced, SinkSuperseded
 from simpul_connectors.sinks.plan import Plan
 from simpul_schemas.log import Partition
 
-#: Tables of the target database beside the sinks' own: offsets, one row a sink, and withdrawn subjects without a row.
+#: Tables of the target database beside the sinks' own: offsets, one row a sink, withdrawn subjects without a row, and
+#: heartbeats, which stand apart from the row of a sink because a batch holds that one locked until it is stored.
 OFFSET_TABLE = "simpul_offset"
 SINK_TABLE = "simpul_sink"
 WITHDRAWN_TABLE = "simpul_withdrawn"
+HEARTBEAT_TABLE = "simpul_heartbeat"
 STAGING_TABLE = "simpul_staging"
+#: A sign of life that is older than so many of its intervals is late: the process is taken for dead.
+LATE_INTERVALS = 3.0
 
 
 class State(StrEnum):
@@ -30,6 +34,7 @@ class State(StrEnum):
     WAITING = "waiting"
     PAUSED = "paused"
     STOPPED = "stopped"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,62 @@ class Control:
     state: State = State.NEW
     words: str = ""
     cluster: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """A sign of life that the newest copy of a sink gives at an interval which it states.
+
+    `words` say why it waits or failed. `error` is what went wrong since the sign before, in the database's own words;
+    empty leaves the older one. `worker` names host and process. The `first` sign of a process says that it began after
+    all requests to restart that there are.
+    """
+
+    generation: int
+    state: State
+    interval_seconds: float
+    words: str = ""
+    error: str = ""
+    worker: str = ""
+    first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """The last sign of life of a sink, and the requests to restart it; all times are the database's own clock.
+
+    They are microseconds since the epoch: `beat_at` of the sign, `since` of the first with this `state`, `error_at` of
+    the last `error` (0 where there was none), and `now` when this was read. Of `restart` requests, `restarted` were
+    obeyed.
+    """
+
+    generation: int
+    state: State
+    words: str
+    worker: str
+    interval_seconds: float
+    beat_at: int
+    since: int
+    error: str
+    error_at: int
+    restart: int
+    restarted: int
+    now: int
+
+    @property
+    def age_seconds(self) -> float:
+        """How long ago the sign was given."""
+        return (self.now - self.beat_at) / 1e6
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the process that gave this sign is taken for dead."""
+        return self.age_seconds > LATE_INTERVALS * self.interval_seconds
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no process gives signs any more: it ended, or is taken for dead."""
+        return self.is_late or self.state in {State.STOPPED, State.FAILED}
 
 
 @dataclass(frozen=True)
@@ -121,6 +182,15 @@ class Target(Protocol):
     def pause(self, paused: bool) -> None:  # noqa: FBT001  # it is what is set
         """Set or lift the pause, which all copies see, now and after a restart."""
 
+    def sign(self, sign: Sign) -> Heartbeat:
+        """Write a sign of life down, unless a newer copy has given one; returns what stands there now."""
+
+    def heartbeat(self) -> Heartbeat | None:
+        """Return the last sign of life; None where no copy ever gave one."""
+
+    def ask_restart(self) -> int:
+        """Ask the running copy to open everything anew; returns the number of the request."""
+
     def positions(self) -> Mapping[Partition, Position]:
         """Return the stored position of every partition; nothing where nothing was prepared yet."""
 
@@ -141,6 +211,19 @@ class Target(Protocol):
 
     def close(self) -> None:
         """Disconnect; harmless when called twice, and the next call connects again."""
+
+
+#: Characters that a sign's words, and its worker's name, are cut to.
+WORDS_LENGTH, WORKER_LENGTH = 500, 200
+
+
+def fitting(sign: Sign) -> Sign:
+    """Return a sign whose texts every database can hold: cut, and without NUL."""
+    words, error, worker = (
+        text.replace("\0", "␀")[:length]
+        for text, length in ((sign.words, WORDS_LENGTH), (sign.error, WORDS_LENGTH), (sign.worker, WORKER_LENGTH))
+    )
+    return replace(sign, words=words, error=error, worker=worker)
 
 
 def is_stored(stored: Mapping[Partition, Position], moves: Sequence[Move]) -> bool:

@@ -1,6 +1,5 @@
 """The `simpul demo` command."""
 
-import json
 import signal
 import sys
 from importlib import resources
@@ -8,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from simpul_schemas.stdout import print_json
 
 if TYPE_CHECKING:
     from simpul_deploy.demo.run import RunningDemo
@@ -49,7 +50,7 @@ def demo(
         bars.hide()
         found = running.tie_out(imported)
         if as_json:
-            sys.stdout.write(json.dumps(found.document(), ensure_ascii=False, indent=2) + "\n")
+            print_json(found.document())
             sys.stdout.flush()
         else:
             show_tie_out(found)

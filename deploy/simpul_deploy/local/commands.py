@@ -5,7 +5,6 @@ Data goes to stdout, words to stderr; `--json` prints one document. Failures are
 
 from __future__ import annotations
 
-import json
 import sys
 from contextlib import closing
 from dataclasses import asdict
@@ -15,6 +14,7 @@ import typer
 
 from simpul_deploy.errors import EXIT_CANNOT_START, UnsupportedPlatform, WrongUsage
 from simpul_deploy.local.screen import TITLES, Screen, say
+from simpul_schemas.stdout import print_json
 
 if TYPE_CHECKING:
     from simpul_deploy.local.report import Endpoints, ServiceStatus
@@ -75,7 +75,7 @@ def up(  # noqa: PLR0913, PLR0917  one parameter per option of the command
             "already_running": result.already_running,
             "started": result.started,
         }
-        _print_json(document)
+        print_json(document)
     else:
         _print_endpoints(result.endpoints)
         flag = "" if instance == "default" else f" --instance {instance}"
@@ -99,7 +99,7 @@ def down(
     if result.purged:
         say("Data sudah dihapus. / The data was deleted.")
     if as_json:
-        _print_json(asdict(result) | {"instance": instance})
+        print_json(asdict(result) | {"instance": instance})
 
 
 def status(
@@ -109,7 +109,7 @@ def status(
     """Keadaan tumpukan lokal; kode keluar 0 bila semua berjalan. / The local stack's state; exit code 0 if all runs."""
     services = make_stack(instance).status()
     if as_json:
-        _print_json({"instance": instance, "services": [_service_document(service) for service in services]})
+        print_json({"instance": instance, "services": [_service_document(service) for service in services]})
     else:
         for service in services:
             sys.stdout.write(_service_line(service) + "\n")
@@ -144,10 +144,6 @@ def _ask(instance: str) -> None:
     question = f"Hapus semua data {instance!r}? / Delete all data of {instance!r}?"
     if not typer.confirm(question, err=True):
         raise typer.Exit(1)
-
-
-def _print_json(document: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(document, indent=2, default=str) + "\n")
 
 
 def _print_endpoints(endpoints: Endpoints) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 from typing import TYPE_CHECKING
 
@@ -63,15 +64,25 @@ class Registry:
 
     def __init__(self, folder: Path, log: Path, ports: Ports, version: str) -> None:
         self._folder, self._log = folder, log
+        #: There from before the database is made until the registry works for the first time.
+        self._unfinished = folder / "unfinished"
         self.version = version
         self.ports = (ports.registry,)
         self.endpoint = f"http://{LOOPBACK}:{ports.registry}{API}"
         self.mark = f"-Dsimpul.mark={folder}"
 
     def prepare(self, _tools: Tools) -> None:
-        """Make the folder; H2 makes its file by itself, and its lock is the kernel's, so none is left by a kill."""
+        """Make the folder; H2 makes its file by itself, and its lock is the kernel's, so none is left by a kill.
+
+        A database that was not made to its end is thrown away: nothing was told to it yet, and the registry takes it
+        for a whole one and fails on the tables that are missing.
+        """
         with named_errors(self._folder):
-            self._folder.mkdir(parents=True, exist_ok=True)
+            if self._unfinished.exists():
+                shutil.rmtree(self._folder)
+            if not self._folder.exists():
+                self._folder.mkdir(parents=True)
+                self._unfinished.touch()
 
     def command(self, tools: Tools) -> Command:
         """How the registry is started.
@@ -89,8 +100,12 @@ class Registry:
 
     def is_ready(self) -> bool:
         """Whether it lists its subjects and refuses schemas that do not fit earlier ones (its default accepts all)."""
-        if not self.answers():
+        if not self.answers() or not self._refuses_what_does_not_fit():
             return False
+        self._unfinished.unlink(missing_ok=True)
+        return True
+
+    def _refuses_what_does_not_fit(self) -> bool:
         try:
             with self._client() as client:
                 if client.get("/config").json().get("compatibilityLevel") == COMPATIBILITY:

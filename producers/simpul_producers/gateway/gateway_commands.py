@@ -3,7 +3,6 @@
 A key's text is shown once, alone on stdout, when it is made; nothing that is secret is ever an argument.
 """
 
-import json
 import sys
 import time
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from simpul_producers.gateway.peppers import load_pepper
 from simpul_producers.gateway.sqlite_keys import KEYS_FILE, SqliteKeyStore
 from simpul_schemas.events.envelope import from_micros
 from simpul_schemas.settings import load_settings
+from simpul_schemas.stdout import print_json
 
 _DAYS = 365
 _GRACE_DAYS = 7
@@ -108,7 +108,7 @@ def key_list(json_output: Json = False) -> None:  # noqa: FBT002  # an option of
     finally:
         store.close()
     if json_output:
-        _print_json([_describe(key, now) for key in keys])
+        print_json([_describe(key, now) for key in keys])
         return
     for key in keys:
         shown = _describe(key, now)
@@ -132,7 +132,7 @@ def _desk() -> Iterator[KeyDesk]:
 
 def _show_new(key: Key, text: str, *, json_output: bool) -> None:
     if json_output:
-        _print_json({**_describe(key, _now_micros()), "key": text})
+        print_json({**_describe(key, _now_micros()), "key": text})
         return
     sys.stderr.write(
         f"Kunci untuk {key.source} di {key.region}, sampai {from_micros(key.expires_at):%Y-%m-%d}. Simpan sekarang; "
@@ -153,10 +153,6 @@ def _describe(key: Key, now: int) -> dict[str, Any]:
         "expires_at": from_micros(key.expires_at).isoformat(),
         "revoked_at": None if key.revoked_at is None else from_micros(key.revoked_at).isoformat(),
     }
-
-
-def _print_json(document: object) -> None:
-    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
 
 
 def _now_micros() -> int:

@@ -18,8 +18,8 @@ from simpul_schemas.rules import Rule, Text, counts_not_negative, envelope_rules
 MAX_QUANTITY = 10**12
 #: A hundred trillion rupiah for one unit, in sen. With the bound on quantities their sum fits any column.
 MAX_UNIT_VALUE_SEN = 10**16
-#: Ten quadrillion rupiah in sen, three times the national budget of 2024.
-MAX_TOTAL_SEN = 10**18
+#: Rp 1,000 trillion in sen, a third of the national budget of 2024; ninety of it still fit into the 64 bits of a sum.
+MAX_TOTAL_SEN = 10**17
 #: Quantities are thousandths.
 _SCALE = 1000
 

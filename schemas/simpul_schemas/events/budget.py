@@ -14,6 +14,8 @@ from simpul_schemas.rules import Rule, Text, any_of, envelope_rules, reject, war
 AMOUNTS = ("ceiling_original_sen", "ceiling_sen", "cash_plan_sen", "realisation_sen")
 #: Fully done, in hundredths of a percent.
 _ALL_DONE = 10_000
+#: Rp 1,000 trillion: more than any region has, and a hundred of it still fit into the 64 bits of a sum.
+MAX_AMOUNT_SEN = 10**17
 _FIRST_YEAR, _LAST_YEAR = 2000, 2100
 
 
@@ -77,6 +79,13 @@ def _rules() -> tuple[Rule, ...]:
             any_of([Field(name) < 0 for name in AMOUNTS]),
             Text("Ada nilai uang yang negatif.", "An amount is negative."),
             Text("Isi dengan 0 atau lebih; kosongkan bila tidak diketahui.", "Give 0 or more; leave empty if unknown."),
+        ),
+        reject(
+            "budget.amount_above_limit",
+            AMOUNTS,
+            any_of([Field(name) > MAX_AMOUNT_SEN for name in AMOUNTS]),
+            Text("Ada nilai uang di atas Rp 1.000 triliun.", "An amount is above Rp 1,000 trillion."),
+            Text("Periksa satuan: sen, bukan rupiah kali seribu.", "Check the unit: sen, not thousands of rupiah."),
         ),
         empty("budget", "skpd_code", "Kode SKPD", "The code of the work unit"),
         *_time_rules(),

@@ -11,15 +11,17 @@ from prometheus_client import generate_latest
 from typer.testing import CliRunner, Result
 
 from simpul_connectors import commands
+from simpul_connectors.control import server
+from simpul_connectors.control.lag import Waiting
 from simpul_connectors.errors import SinkSpecError, TargetUnavailable
 from simpul_connectors.metrics import SinkMetrics
 from simpul_connectors.sinks import dialects
 from simpul_connectors.sinks.spec import load_spec
-from simpul_connectors.testing import InMemoryDatabase, InMemoryTarget
+from simpul_connectors.testing import InMemoryDatabase, InMemoryLagMeter, InMemoryTarget
 from simpul_schemas import connection, kafka_log
-from simpul_schemas.errors import SettingsError
+from simpul_schemas.errors import BrokerUnavailable, SettingsError
 from simpul_schemas.figures import PARTICIPATION
-from simpul_schemas.log import Outgoing, StartOffset
+from simpul_schemas.log import Outgoing, Partition, StartOffset
 from simpul_schemas.settings import load_settings
 from simpul_schemas.testing import InMemoryLog, InMemoryReader, InMemoryRegistry
 
@@ -63,11 +65,20 @@ def call(*arguments: str, env: dict[str, str] | None = None) -> Result:
 def test_once_stores_what_is_there_and_prints_one_document(bus: InMemoryLog) -> None:
     result = call("run", SINK, "--once", "--json")
     assert result.exit_code == 0
-    assert json.loads(result.stdout) == {
+    found = json.loads(result.stdout)
+    assert found.pop("worker").endswith(f":{os.getpid()}")
+    assert found.pop("heartbeat_age_seconds") >= 0
+    assert "ended in good order" in found.pop("trace")
+    assert found == {
         "sink": SINK,
         "table": "partisipasi",
         "state": "stopped",
+        "connect_state": "UNASSIGNED",
         "message": "",
+        "waiting_since": None,
+        "last_error": None,
+        "heartbeat_interval_seconds": 5.0,
+        "lag": None,
         "paused": False,
         "generation": 1,
         "cluster": "klaster-uji",
@@ -81,13 +92,15 @@ def test_once_stores_what_is_there_and_prints_one_document(bus: InMemoryLog) -> 
 
 
 def test_status_prints_the_same_document_as_the_run_before_it(bus: InMemoryLog) -> None:
-    run = call("run", SINK, "--once", "--json")
-    assert call("status", SINK, "--json").stdout == run.stdout
+    run = json.loads(call("run", SINK, "--once", "--json").stdout)
+    assert json.loads(call("status", SINK, "--json").stdout) | {"heartbeat_age_seconds": 0} == run | {
+        "heartbeat_age_seconds": 0
+    }
 
 
 def test_status_speaks_both_languages(bus: InMemoryLog) -> None:
     call("run", SINK, "--once")
-    assert "ditolak / refused         1\n" in call("status", SINK).stdout
+    assert "ditolak / refused               1\n" in call("status", SINK).stdout
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -172,7 +185,7 @@ def test_plan_prints_the_ddl_and_touches_nothing_and_apply_does_it(tmp_path: Pat
     url = {"SIMPUL__DATABASE__URL": f"sqlite:///{tmp_path / 'm.db'}"}
     planned = call("plan", SINK, env=url)
     assert planned.exit_code == 0
-    assert planned.stdout.count("CREATE TABLE") == 3
+    assert planned.stdout.count("CREATE TABLE") == 4
     assert call("plan", SINK, env=url).stdout == planned.stdout
     assert call("apply", SINK, env=url).stdout == planned.stdout
     again = call("plan", SINK, "--json", env=url)
@@ -187,6 +200,27 @@ def test_a_plan_that_cannot_work_exits_with_1_and_says_why(tmp_path: Path) -> No
     assert result.exit_code == 1
     assert "written 'Level'" in result.stderr
     assert "'petugas'" in result.stderr
+
+
+def test_status_tells_the_lag_and_does_without_where_no_broker_answers(
+    bus: InMemoryLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call("run", SINK, "--once")
+    bus.append(Outgoing(TOPIC, b"k", b"one more"))
+    assert json.loads(call("status", SINK, "--json").stdout)["lag"] is None
+    monkeypatch.setattr(server, "open_meter", lambda _settings: InMemoryLagMeter(bus))
+    found = json.loads(call("status", SINK, "--json").stdout)["lag"]
+    assert (found["records"], found["partitions"]) == (1, {f"{TOPIC}/0": 1})
+    assert found["seconds"] > 0
+
+    class Away(InMemoryLagMeter):
+        async def measure(self, topics: object, stored: object) -> dict[Partition, Waiting]:
+            raise BrokerUnavailable("Jauh.", "Broker away.")
+
+    monkeypatch.setattr(server, "open_meter", lambda _settings: Away(bus))
+    away = call("status", SINK, "--json")
+    assert json.loads(away.stdout)["lag"] is None
+    assert (away.exit_code, "Broker away." in away.stderr) == (0, True)
 
 
 def test_a_paused_sink_says_so_and_stores_nothing_until_it_is_resumed(bus: InMemoryLog) -> None:

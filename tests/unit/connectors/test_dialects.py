@@ -14,6 +14,7 @@ import pytest
 
 from simpul_connectors.errors import RowRefused, TargetRefused, TargetUnavailable
 from simpul_connectors.sinks.dialects.dialect import Dialect, Trouble
+from simpul_connectors.sinks.dialects.heartbeats import Heartbeats
 from simpul_connectors.sinks.dialects.mariadb import Mariadb
 from simpul_connectors.sinks.dialects.oracle import Oracle, oracle_target
 from simpul_connectors.sinks.dialects.postgresql import Postgresql
@@ -22,7 +23,7 @@ from simpul_connectors.sinks.dialects.sqlite import Sqlite
 from simpul_connectors.sinks.dialects.sqlserver import Sqlserver, sqlserver_target
 from simpul_connectors.sinks.plan import Found, Held
 from simpul_connectors.sinks.table import Column, Field, Kind, Table
-from simpul_connectors.sinks.target import Move, Position
+from simpul_connectors.sinks.target import Move, Position, Sign, State
 from simpul_schemas.log import Partition
 
 TABLE = Table(
@@ -127,6 +128,45 @@ def test_only_a_higher_revision_or_a_bytewise_higher_event_id_overwrites(name: s
         for statement in DIALECTS[name].upsert(TABLE, Found())
     ]
     assert found == UPSERTED[name]
+
+
+CLOCKS = {
+    "sqlserver": "DATEDIFF_BIG(microsecond, '19700101', SYSUTCDATETIME())",
+    "oracle": "ROUND((CAST(SYS_EXTRACT_UTC(SYSTIMESTAMP) AS DATE) - DATE '1970-01-01') * 86400) * 1000000",
+}
+MARKS = {"sqlserver": ["%s"] * 9, "oracle": [f":{number}" for number in range(1, 10)]}
+
+
+class Listening:
+    """A cursor that only listens, and finds one sign of life."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, Sequence[Any]]] = []
+
+    def execute(self, statement: str, values: Sequence[Any]) -> None:
+        self.heard.append((statement, values))
+
+    def fetchone(self) -> Any:
+        return (1, "running", " ", "mesin:1", 5_000_000, 7, 7, " ", 0, 2, 1, 9)
+
+
+@pytest.mark.parametrize("name", CLOCKS)
+def test_a_sign_of_life_is_dated_by_the_server_and_only_by_the_newest_copy(name: str) -> None:
+    cursor, clock, mark, dialect = Listening(), CLOCKS[name], MARKS[name], DIALECTS[name]
+    sign = Sign(1, State.RUNNING, 5.0, "", "", "mesin:1", first=True)
+    found = Heartbeats(dialect, "sink", TABLE).sign(cursor, sign)
+    assert (found.beat_at, found.now, found.restart, found.words) == (7, 9, 2, "")
+    q = dialect.quote
+    read, update, _ = cursor.heard
+    assert update[1] == ["running", "running", " ", "mesin:1", 5_000_000, 1, 1, "sink", 1]
+    assert update[0] == (
+        f"UPDATE {q('statistik')}.{q('simpul_heartbeat')} SET {q('since')} = CASE WHEN {q('state')} = {mark[0]} AND "
+        f"{q('since')} > 0 THEN {q('since')} ELSE {clock} END, {q('state')} = {mark[1]}, {q('words')} = {mark[2]}, "
+        f"{q('worker')} = {mark[3]}, {q('interval_micros')} = {mark[4]}, {q('beat_at')} = {clock}, "
+        f"{q('generation')} = {mark[5]}, {q('restarted')} = CASE WHEN {mark[6]} = 1 THEN {q('restart')} ELSE "
+        f"{q('restarted')} END WHERE {q('sink')} = {mark[7]} AND {q('generation')} <= {mark[8]}"
+    )
+    assert read[0].endswith(f", {clock} FROM {q('statistik')}.{q('simpul_heartbeat')} WHERE {q('sink')} = {mark[0]}")
 
 
 def test_a_ministrys_own_type_is_cast_to_where_postgresql_would_not_by_itself() -> None:

@@ -178,9 +178,12 @@ def test_a_database_that_is_away_is_waited_for_and_told_about_once() -> None:
     bus = Bus()
     bus.publish(event("a", 1))
     bus.target.before_commit = failing(5, AWAY)
-    bus.drain()
+    runner = bus.runner()
+    bus.drain(runner)
     assert set(bus.rows()) == {"a"}
     assert bus.outages == [AWAY, None]
+    # What its heart tells of it: that it waits no longer, and what went wrong last.
+    assert (runner.waits_for, runner.last_error) == (None, "Away.")
 
 
 def test_a_registry_that_is_away_is_waited_for_and_skips_nothing() -> None:
@@ -360,7 +363,9 @@ def test_a_figure_that_the_database_refuses_goes_to_the_sinks_own_quarantine() -
     bus = Bus(FIGURES)
     bus.target.refuses = lambda row: "out of range"
     bus.publish_figure(revision=1)
-    bus.drain(SinkRunner(bus.spec, bus.registry, bus.target, QUICK, quarantine=InMemoryWriter(bus.log)))
+    runner = SinkRunner(bus.spec, bus.registry, bus.target, QUICK, quarantine=InMemoryWriter(bus.log))
+    bus.drain(runner)
+    assert runner.last_error == "out of range"
     assert len(bus.log.topics["simpul.sink.quarantine.v1"]) == 1
     assert status(bus.spec, bus.target).refused == 1
 
@@ -377,7 +382,8 @@ def test_a_quarantine_that_cannot_be_reached_stores_nothing_until_it_can() -> No
             raise away.pop()
 
     writer = InMemoryWriter(bus.log, before_send)
-    bus.drain(SinkRunner(bus.spec, bus.registry, bus.target, QUICK, quarantine=writer))
+    bus.drain(SinkRunner(bus.spec, bus.registry, bus.target, QUICK, bus.outages.append, writer))
+    assert bus.outages[-1] is None
     assert set(bus.rows()) == {"a"}
     assert len(bus.log.topics["simpul.73.quarantine.v1"]) == 1
 

@@ -107,6 +107,18 @@ def test_a_store_that_is_what_the_log_says_differs_in_nothing_however_the_log_wa
     assert audited(folder) == []
 
 
+def test_refused_records_are_counted_once_though_their_partition_comes_in_several_blocks(tmp_path: Path) -> None:
+    log = [dataclasses.replace(block, values=[b"junk", *block.values[1:]]) for block in the_log(15, 4)]
+    store, made = LmdbStore(tmp_path / "store", "x"), stage()
+    for block in log:
+        with store.transaction() as transaction:
+            made.apply(transaction, [block])
+    found = snapshot(store)
+    store.close()
+    assert found.positions[PARTITION].refused == len(log)
+    assert differences(found, rebuild(stage, log, found.positions)) == []
+
+
 def test_a_dropped_row_is_named(folder: Path) -> None:
     key = alter(folder, Space.ENTITIES, lambda _: None)
     (found,) = audited(folder)

@@ -57,7 +57,7 @@ def codes(**changes: Any) -> tuple[str, ...]:
         ({"items": [item(10**12, 10**16)] * 40, "total_value_sen": 5}, ("items_do_not_sum",)),
         ({"items": [item(10**12 + 1, 0)], "total_value_sen": 0}, ("amount_out_of_range",)),
         ({"items": [item(1, 10**16 + 1)], "total_value_sen": 0}, ("amount_out_of_range",)),
-        ({"total_value_sen": 10**18 + 1}, ("amount_out_of_range",)),
+        ({"total_value_sen": 10**17 + 1}, ("amount_out_of_range",)),
         ({"total_value_sen": -1}, ("amount_out_of_range",)),
         ({"items": [item(1, 1, "")]}, ("item_unnamed",)),
         ({"in_words": "dua puluh lima ribu rupiah", "total_value_sen": 2_500_000}, ()),

@@ -6,6 +6,7 @@ to golden text where the database itself cannot run.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any, ClassVar
 
@@ -33,6 +34,14 @@ class Trouble(Enum):
     RACE = "race"  # deadlock, serialization failure, lock timeout: go again
     ROW = "row"  # what stands in a row is refused
     TABLE = "table"  # anything else: a table, a right, a setting
+
+
+@dataclass(frozen=True, slots=True)
+class Standstill:
+    """A session that waits for its client: where two looks in a row see the same `marks`, its client is frozen."""
+
+    session: int
+    marks: tuple[object, ...]
 
 
 def fill(template: str, **parts: str) -> str:
@@ -79,6 +88,10 @@ class Dialect(ABC):
     def staging(self, table: Table) -> str:  # noqa: ARG002  # a dialect with a lasting staging table needs it
         """Return the name of the table that holds a batch on its way in."""
         return self.quote(STAGING_TABLE)
+
+    @abstractmethod
+    def now(self) -> str:
+        """Return the expression of the database's own clock, whole microseconds since the epoch."""
 
     # Types.
 
@@ -206,6 +219,10 @@ class Dialect(ABC):
     def upsert(self, table: Table, found: Found) -> Sequence[str]:
         """Return the statements that take the staged rows in, where they are newer than what is there."""
 
+    def upsert_at_once(self, cursor: Cursor, table: Table, rows: pl.DataFrame) -> bool:  # noqa: ARG002  # most stage first
+        """Take rows in without staging them; False, with nothing done, where database or table is not for it."""
+        return False
+
     def insert_missing(self, table: Table, found: Found) -> str:
         """Return the statement that takes in the staged rows whose key is not there."""
         return fill(
@@ -246,6 +263,17 @@ class Dialect(ABC):
     @abstractmethod
     def found(self, cursor: Cursor, path: Sequence[str]) -> Found:
         """Read a table from the database's catalogue."""
+
+    def hurry(self, cursor: Cursor) -> None:  # noqa: B027  # not every database can
+        """Wait for locks only a few seconds in this transaction, where `standstill` can say why they are held."""
+
+    def standstill(self, cursor: Cursor, path: Sequence[str], sink: str) -> Standstill | None:  # noqa: ARG002  # most leave it to the server
+        """Return the session that holds a sink's row while it waits for its client; None where that cannot be told."""
+        return None
+
+    def end_session(self, cursor: Cursor, session: int) -> None:
+        """End a session that `standstill` has named, so that its transaction is undone."""
+        raise NotImplementedError(session)
 
     def lock_ddl(self, cursor: Cursor) -> None:  # noqa: B027  # not every database can
         """Keep other copies of a sink from making the same tables at the same time, where the database can."""

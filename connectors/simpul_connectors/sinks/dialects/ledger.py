@@ -6,7 +6,8 @@ All statements are those that every SQL database knows; names are quoted, values
 from collections.abc import Mapping, Sequence
 
 from simpul_connectors.errors import TargetRefused
-from simpul_connectors.sinks.dialects.dialect import Cursor, Dialect, fill
+from simpul_connectors.sinks.dialects.dialect import Cursor, Dialect, Standstill, fill
+from simpul_connectors.sinks.dialects.heartbeats import table_of_heartbeats
 from simpul_connectors.sinks.plan import Found, Step
 from simpul_connectors.sinks.table import Table, Withdraw
 from simpul_connectors.sinks.target import (
@@ -60,6 +61,7 @@ class Ledger:
                 ("sink", "topic", "partition"),
             ),
         }
+        own |= table_of_heartbeats(dialect)
         if self._table.withdraw is Withdraw.DELETE:
             columns = {"sink": text(63), "subject": text(255), "revision": number, "event_id": text(255)}
             own[WITHDRAWN_TABLE] = (columns, ("sink", "subject"))
@@ -103,6 +105,10 @@ class Ledger:
         )
         if cursor.rowcount == 0:
             raise self._unprepared()
+
+    def standstill(self, cursor: Cursor) -> Standstill | None:
+        """Return the session that holds the row of the sink and waits for its client, where the database can tell."""
+        return self._dialect.standstill(cursor, [*self._schema, SINK_TABLE], self._sink)
 
     def _unprepared(self) -> TargetRefused:
         return TargetRefused(

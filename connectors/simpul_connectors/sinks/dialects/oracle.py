@@ -62,6 +62,10 @@ class Oracle(Dialect):
         """See `Dialect`."""
         return f":{number}"
 
+    def now(self) -> str:
+        """See `Dialect`; in steps of a second."""
+        return "ROUND((CAST(SYS_EXTRACT_UTC(SYSTIMESTAMP) AS DATE) - DATE '1970-01-01') * 86400) * 1000000"
+
     def lasting_staging(self, table: Table) -> str:
         """See `Dialect`; a table whose rows are each session's own, named after its columns."""
         listed = ", ".join(f"{column.name} {self.type_of(column, table)}" for column in table.columns)

@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from simpul_connectors.sinks.dialects.dialect import Cursor, Dialect, Trouble, fill
+from simpul_connectors.sinks.dialects.dialect import Cursor, Dialect, Standstill, Trouble, fill
 from simpul_connectors.sinks.dialects.postgresql_copy import to_copy_stream
 from simpul_connectors.sinks.dialects.sql_target import SqlTarget
 from simpul_connectors.sinks.plan import Found, Held
@@ -34,6 +34,17 @@ _CONNECT_SETTINGS: Mapping[str, int] = {
 _SET_LOCAL = (
     "SELECT set_config('lock_timeout', '30s', true), set_config('statement_timeout', '10min', true), "
     "set_config('idle_in_transaction_session_timeout', '10s', true), set_config('timezone', 'UTC', true)"
+)
+#: For a copy that takes over: so long the older one may stand still in mid transaction before its session is ended.
+_HURRY = "SELECT set_config('lock_timeout', '5s', true)"
+#: Whoever has written the row of a sink and not committed stands in its xmax. A client that is frozen leaves its
+#: session waiting, in the midst of a COPY (which no timeout of the server ends) with its bytes where they were.
+#: Sessions of another role show no wait event and are never found.
+_STANDSTILL = (
+    "SELECT a.pid, a.backend_start, a.state_change, coalesce(p.bytes_processed, -1) FROM {table} s "
+    "JOIN pg_locks l ON l.locktype = 'transactionid' AND l.transactionid = s.xmax AND l.granted "
+    "JOIN pg_stat_activity a ON a.pid = l.pid LEFT JOIN pg_stat_progress_copy p ON p.pid = a.pid "
+    "WHERE s.sink = %s AND a.wait_event_type = 'Client' AND a.pid <> pg_backend_pid()"
 )
 #: Classes of SQLSTATE that pass by themselves: connection, resources, operator's doing, the server's own system.
 _PASSING_CLASSES = frozenset({"08", "53", "57", "58"})
@@ -82,6 +93,10 @@ class Postgresql(Dialect):
     def staging(self, table: Table) -> str:  # noqa: ARG002  # as in `Dialect`
         """See `Dialect`; gone with its transaction."""
         return self.path("pg_temp", STAGING_TABLE)
+
+    def now(self) -> str:
+        """See `Dialect`."""
+        return "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)"
 
     def bytewise_text(self, size: int) -> str:  # noqa: ARG002  # PostgreSQL needs no length
         """See `Dialect`: a database's own collation may find different texts equal, or order them by language."""
@@ -149,6 +164,19 @@ class Postgresql(Dialect):
     def begin(self, cursor: Cursor) -> None:
         """See `Dialect`."""
         cursor.execute(_SET_LOCAL)
+
+    def hurry(self, cursor: Cursor) -> None:
+        """See `Dialect`."""
+        cursor.execute(_HURRY)
+
+    def standstill(self, cursor: Cursor, path: Sequence[str], sink: str) -> Standstill | None:
+        """See `Dialect`."""
+        row = cursor.execute(fill(_STANDSTILL, table=self.path(*path)), [sink]).fetchone()
+        return None if row is None else Standstill(row[0], row[1:])
+
+    def end_session(self, cursor: Cursor, session: int) -> None:
+        """See `Dialect`; a role may end its own sessions."""
+        cursor.execute("SELECT pg_terminate_backend(%s)", [session])
 
     def lock_ddl(self, cursor: Cursor) -> None:
         """See `Dialect`."""

@@ -5,28 +5,47 @@ one step serves all cases: copies of a sink wait for each other and the older or
 answer was cut off is found stored; and a database that lost its last commits is seen to stand further back.
 """
 
+import logging
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 
 import polars as pl
 
 from simpul_connectors.errors import RowRefused, SinkOfAnotherBus, TargetRefused, TargetUnavailable
 from simpul_connectors.failpoints import reach
-from simpul_connectors.sinks.dialects.dialect import Connect, Connection, Cursor, Dialect, Trouble, fill
+from simpul_connectors.sinks.dialects.dialect import Connect, Connection, Cursor, Dialect, Standstill, Trouble, fill
+from simpul_connectors.sinks.dialects.heartbeats import Heartbeats
 from simpul_connectors.sinks.dialects.ledger import Ledger
 from simpul_connectors.sinks.plan import Found, Plan, Words, plan_table
 from simpul_connectors.sinks.table import Table, Withdraw
-from simpul_connectors.sinks.target import BadRow, Control, Move, Position, Sifted, State, check_generation, is_stored
+from simpul_connectors.sinks.target import (
+    BadRow,
+    Control,
+    Heartbeat,
+    Move,
+    Position,
+    Sifted,
+    Sign,
+    State,
+    check_generation,
+    is_stored,
+)
 from simpul_schemas.log import Partition
 from simpul_schemas.rules import Text
 
+_log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
 #: Deadlock, serialization failure, lock timeout: the loser of a race simply goes again.
 _RACE_ATTEMPTS = 8
 _DDL_ATTEMPTS = 5
+
+
+def _nothing() -> None:
+    return
 
 
 def _now_micros() -> int:
@@ -60,6 +79,7 @@ class SqlTarget:
         self._table = table
         self._now = now
         self._ledger = Ledger(dialect, sink, table)
+        self._heartbeats = Heartbeats(dialect, sink, table)
         self._sink = sink
         self._connection: Connection | None = None
         self._found: Found | None = None
@@ -144,8 +164,30 @@ class SqlTarget:
 
     def claim(self, cluster: str) -> int:
         """See `simpul_connectors.sinks.target.Target`."""
-        self._generation = self._transact(lambda cursor: self._claim(cursor, cluster))
+        seen: list[Standstill | None] = []
+
+        def work(cursor: Cursor) -> int:
+            self._dialect.hurry(cursor)
+            return self._claim(cursor, cluster)
+
+        self._generation = self._transact(work, before=lambda: seen.append(self._look(seen)))
         return self._generation
+
+    def _look(self, seen: Sequence[Standstill | None]) -> Standstill | None:
+        """Look who holds the row of the sink, and end the session of a copy that has not moved since the last look.
+
+        One that works is waited for, however long its batch takes. What cannot be looked at is waited for as well: a
+        server ends a session that is idle in its transaction by itself, by the limits of our sessions.
+        """
+        try:
+            found = self._transact(self._ledger.standstill)
+            if found is not None and found in seen[-1:]:
+                _log.info("%s: the session of a copy that stands still is ended", self._sink)
+                self._transact(partial(self._dialect.end_session, session=found.session))
+        except TargetRefused as error:
+            _log.info("%s: %s", self._sink, error)
+            return None
+        return found
 
     def _claim(self, cursor: Cursor, cluster: str) -> int:
         self._ledger.take(cursor, self._now())
@@ -182,6 +224,18 @@ class SqlTarget:
     def pause(self, paused: bool) -> None:  # noqa: FBT001  # as in `Target`
         """See `simpul_connectors.sinks.target.Target`."""
         self._transact(lambda cursor: self._ledger.pause(cursor, paused=paused))
+
+    def sign(self, sign: Sign) -> Heartbeat:
+        """See `simpul_connectors.sinks.target.Target`."""
+        return self._transact(lambda cursor: self._heartbeats.sign(cursor, sign))
+
+    def heartbeat(self) -> Heartbeat | None:
+        """See `simpul_connectors.sinks.target.Target`."""
+        return self._transact(self._heartbeats.read)
+
+    def ask_restart(self) -> int:
+        """See `simpul_connectors.sinks.target.Target`."""
+        return self._transact(self._heartbeats.ask_restart)
 
     # Rows and offsets.
 
@@ -224,6 +278,9 @@ class SqlTarget:
         if not rows.height:
             return
         dialect, table, found = self._dialect, self._table, self._catalogue(cursor)
+        if table.order and table.withdraw is Withdraw.FLAG and dialect.upsert_at_once(cursor, table, rows):
+            reach("staged")
+            return
         for statement in dialect.open_staging(table, found):
             cursor.execute(statement, ())
         dialect.stage(cursor, table, rows)
@@ -274,9 +331,15 @@ class SqlTarget:
         """See `simpul_connectors.sinks.target.Target`."""
         self._drop()
 
-    def _transact(self, work: Callable[[Cursor], _Result], *, keep: bool = True) -> _Result:
-        """Run `work` in one transaction, again where it lost a race; any other trouble drops the connection."""
+    def _transact(
+        self, work: Callable[[Cursor], _Result], *, keep: bool = True, before: Callable[[], None] = _nothing
+    ) -> _Result:
+        """Run `work` in one transaction, again where it lost a race; any other trouble drops the connection.
+
+        `before` is called ahead of every attempt.
+        """
         for attempt in range(_RACE_ATTEMPTS):
+            before()
             try:
                 connection = self._connected()
                 cursor = connection.cursor()

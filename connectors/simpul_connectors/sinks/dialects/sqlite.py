@@ -73,6 +73,10 @@ class Sqlite(Dialect):
         """See `Dialect`."""
         return self.path("temp", STAGING_TABLE)
 
+    def now(self) -> str:
+        """See `Dialect`; in steps of a millisecond."""
+        return "CAST((julianday('now') - 2440587.5) * 86400000000 AS integer)"
+
     def bytewise_text(self, size: int) -> str:  # noqa: ARG002  # SQLite needs no length
         """See `Dialect`; SQLite compares bytes by itself."""
         return "text"

@@ -61,6 +61,10 @@ class Sqlserver(Dialect):
         """See `Dialect`; the session's own."""
         return self.quote(_STAGING)
 
+    def now(self) -> str:
+        """See `Dialect`."""
+        return "DATEDIFF_BIG(microsecond, '19700101', SYSUTCDATETIME())"
+
     def bytewise_text(self, size: int) -> str:
         """See `Dialect`; the length is in bytes of UTF-8."""
         return f"varchar({size * 4}) {_BYTEWISE}"

@@ -1,0 +1,172 @@
+"""The portal as a process: parts put together from the settings, followers beside, uvicorn behind the guard."""
+
+import asyncio
+import gc
+import logging
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from uvicorn import Config, Server
+
+from simpul_connectors.portal.app import Parts, make_app
+from simpul_connectors.portal.bus_probe import BusProbe
+from simpul_connectors.portal.bus_status import BusStatus
+from simpul_connectors.portal.guard import Door, guarded_by
+from simpul_connectors.portal.journal import Journal, take_over_logging
+from simpul_connectors.portal.metrics import PortalMetrics
+from simpul_connectors.portal.operators import OperatorFile
+from simpul_connectors.portal.peppers import load_pepper
+from simpul_connectors.portal.quarantine_book import QuarantineBook
+from simpul_connectors.portal.quarantine_feed import QuarantineFeed
+from simpul_connectors.portal.redriving import Redriver
+from simpul_connectors.subscribe.figure_table import FigureTable
+from simpul_connectors.subscribe.follow import Follower
+from simpul_connectors.subscribe.source import KafkaSource
+from simpul_schemas.connection import Connection
+from simpul_schemas.errors import SettingsError
+from simpul_schemas.settings import Settings
+
+_OPERATORS, _AUDIT = "portal-operators.json", "portal-audit.jsonl"
+#: How long requests under way may take to end after a signal; streams end by themselves.
+_GRACE_SECONDS = 3
+#: Figures are put in by small pieces beside requests; a thread that decodes gives way this often.
+_SWITCH_SECONDS = 0.0003
+#: Objects and rounds after which the garbage collector looks; Python's own numbers are meant for small programs.
+_COLLECT_AFTER = (50_000, 20, 100)
+#: Rows of figures that are put in at a time, between which requests are served: half a millisecond.
+_PIECE_ROWS = 150
+
+
+def now_micros() -> int:
+    """Return the time of now, microseconds since the epoch."""
+    return time.time_ns() // 1000
+
+
+def operator_file(settings: Settings) -> OperatorFile:
+    """Return the file of operators that the settings name."""
+    path = settings.portal.operators_file or settings.data_dir / _OPERATORS
+    return OperatorFile(path, load_pepper(settings), now_micros)
+
+
+def serve(
+    connection: Connection, host: str, port: int, redriver: Redriver | None, on_listening: Callable[[str], None]
+) -> None:
+    """Listen until a signal comes; `on_listening` is told the address. Raises `SettingsError` where it cannot."""
+    settings = connection.settings
+    journal = Journal(sys.stderr, now_micros, Path(settings.data_dir) / _AUDIT)
+    operators = operator_file(settings)
+    take_over_logging(journal)
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    with _listen(host, port) as listener:
+        bound = listener.getsockname()
+        on_listening(f"http://{f'[{bound[0]}]' if ':' in bound[0] else bound[0]}:{bound[1]}")
+        asyncio.run(_run(connection, journal, operators, redriver, listener, host))
+
+
+async def _run(  # noqa: PLR0913, PLR0917  # what was made ready
+    connection: Connection,
+    journal: Journal,
+    operators: OperatorFile,
+    redriver: Redriver | None,
+    listener: socket.socket,
+    host: str,
+) -> None:
+    portal, options = connection.settings.portal, connection.kafka_options
+    table, book, status = FigureTable(), QuarantineBook(), BusStatus()
+    follower = Follower(table, KafkaSource(connection), piece_rows=_PIECE_ROWS)
+    feed = QuarantineFeed(connection.bootstrap_servers, options, book)
+    probe = BusProbe(connection.bootstrap_servers, options, status)
+    trusted = _split(portal.trusted_proxies)
+    door = Door(portal.limits, frozenset(trusted))
+    metrics = PortalMetrics(status)
+    metrics.gauge("connections", "Open connections.", lambda: door.open)
+    server: Server | None = None
+    parts = Parts(
+        table,
+        book,
+        status,
+        operators,
+        journal,
+        metrics,
+        time.monotonic,
+        redriver,
+        portal.limits,
+        frozenset({*_split(portal.names), host, f"[{host}]"}),
+        lambda: follower.is_caught_up,
+        lambda: not (follower.problem or probe.trouble or feed.trouble),
+        lambda: server is not None and server.should_exit,
+    )
+    server = make_server(parts, door, portal.trusted_proxies)
+    tasks = [asyncio.create_task(each.run()) for each in (follower, feed, probe)]
+    tasks.append(asyncio.create_task(_spare_the_collector(follower)))
+    for task in tasks:
+        task.add_done_callback(lambda task: _end_if_failed(task, journal))
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def make_server(parts: Parts, door: Door, trusted: str = "") -> Server:
+    """Return uvicorn as a portal needs it: h11 behind the guard, and nothing that it logs or tells by itself."""
+    limits = door.limits
+    return Server(
+        Config(
+            make_app(parts),
+            http=guarded_by(door),
+            ws="none",
+            loop="asyncio",
+            log_config=None,
+            log_level=logging.WARNING,
+            access_log=False,
+            server_header=False,
+            proxy_headers=bool(trusted),
+            forwarded_allow_ips=trusted or None,
+            timeout_keep_alive=limits.idle_seconds,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+            h11_max_incomplete_event_size=limits.head_bytes,
+            lifespan="off",
+        )
+    )
+
+
+async def _spare_the_collector(follower: Follower) -> None:
+    """Keep the garbage collector from walking over the table, which takes a tenth of a second when it is full."""
+    await follower.caught_up()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_COLLECT_AFTER)
+
+
+def _end_if_failed(task: "asyncio.Task[None]", journal: Journal) -> None:
+    """End the process where what keeps its figures in step has failed: pages that stand still would look alive."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        journal.error("follower", error)
+        os._exit(os.EX_SOFTWARE)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        raise SettingsError(
+            f"Tidak dapat mendengarkan di {host} port {port} ({error.strerror}); pilih --host atau --port lain.",
+            f"Cannot listen at {host} port {port} ({error.strerror}); choose another --host or --port.",
+        ) from error
+    return listener
+
+
+def _split(names: str) -> list[str]:
+    return [name.strip() for name in names.split(",") if name.strip()]
