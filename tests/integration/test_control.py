@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,9 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+
+from simpul_deploy.bus import prepare
+from simpul_schemas.registry import HttpRegistry
 
 pytestmark = pytest.mark.stack
 
@@ -85,6 +88,8 @@ def free_port() -> Iterator[int]:
 
 @pytest.fixture
 def stage(servers: Any, tmp_path: Path) -> Iterator[Stage]:
+    with closing(HttpRegistry(servers.registry_url)) as registry:
+        prepare(servers.bootstrap_servers, registry)
     schema = f"kendali_{os.getpid()}_{time.time_ns()}"
     with psycopg.connect(servers.postgresql_url, autocommit=True) as connection:
         connection.execute(f"CREATE SCHEMA {schema}")

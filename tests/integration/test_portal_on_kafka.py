@@ -125,8 +125,12 @@ def test_figures_come_in_and_what_was_refused_is_mended_by_an_operator_and_count
     status = portal.wait_for(lambda: portal.client.get("/api/v1/status").json()["stages"])
     assert {"incident.partial", "incident.figure", "completeness"} <= {stage["stage"] for stage in status}
     portal.wait_for(lambda: portal.client.get("/api/v1/status").json()["workers"] >= 1)
-    topics = portal.client.get("/api/v1/status").json()["topics"]
-    assert next(one for one in topics if one["topic"] == TOPIC)["last_append"] is not None
+
+    def last_append() -> object:
+        topics = portal.client.get("/api/v1/status").json()["topics"]
+        return next(one for one in topics if one["topic"] == TOPIC)["last_append"]
+
+    portal.wait_for(last_append)
 
     # The operator mends the refusal; its event counts, and the quarantine says so.
     key = portal.command("portal", "operator", "create", "--name", "Budi", "--province", PROVINCE)
