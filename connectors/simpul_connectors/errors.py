@@ -7,6 +7,7 @@ SimpulError
 │   ├── DriverMissing       the database's driver is not installed; names the package
 │   ├── NoSuchName          a view has no measure, rate or dimension of that name; names those that it has
 │   ├── CursorUnusable      a cursor is of another view, cluster or topic, or cannot be read; says how to start anew
+│   ├── FileUnwritable      a file that was asked for cannot be written; names it and the system's reason
 │   ├── NoSuchTopic         the broker does not have the topic of a view
 │   └── OperatorRefused     a portal operator that cannot be made or is not there
 └── OutsideError
@@ -124,6 +125,16 @@ class CursorUnusable(CallerError):
         super().__init__(
             f"Kursor '{cursor}' {problem.indonesian} Hapus atau pakai berkas kursor lain untuk membaca dari awal.",
             f"The cursor '{cursor}' {problem.english} Remove it, or use another cursor file, to read from the start.",
+        )
+
+
+class FileUnwritable(CallerError):
+    """A file that was asked for cannot be written; what stood there before is as it was."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(
+            f"Berkas '{path}' tidak dapat ditulis ({reason}); pakai folder lain, atau beri ruang dan hak.",
+            f"The file '{path}' cannot be written ({reason}); use another folder, or give it room and rights.",
         )
 
 

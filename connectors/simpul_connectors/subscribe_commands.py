@@ -1,6 +1,7 @@
 """The command `simpul subscribe`: figures on stdout as they are and as they change, words on stderr."""
 
 import asyncio
+import errno
 import os
 import select
 import signal
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from simpul_connectors.errors import FileUnwritable
 from simpul_schemas.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -87,7 +89,10 @@ def subscribe(  # noqa: PLR0913, PLR0917  # typer makes an option of each argume
         form = "csv" if as_csv else "json" if as_json or not sys.stdout.isatty() else "table"
         _run(_print(subscription, _printer(form, view, header=not subscription.is_resumed), store, told))
     if not told.figures and (once or parquet is not None):
-        _say("Tidak ada angka yang cocok.", "There are no figures that fit.")
+        if subscription.is_resumed or start == "now":
+            _say("Tidak ada perubahan sejak posisi itu.", "Nothing has changed since that position.")
+        else:
+            _say("Tidak ada angka yang cocok.", "There are no figures that fit.")
     if told.withheld:
         _say(
             f"{told.withheld} dari {told.figures} angka ditahan karena cakupannya.",
@@ -178,6 +183,9 @@ def _check_options(*, as_json: bool, as_csv: bool, parquet: Path | None, cursor:
             "--parquet adalah potret seluruhnya; tanpa --cursor dan --from.",
             "--parquet is a snapshot of all; leave --cursor and --from out.",
         )
+    for path in (parquet, cursor):
+        if path is not None:
+            _check_folder(path)
 
 
 def _wanted(
@@ -223,6 +231,14 @@ def _printer(form: str, view: str, *, header: bool) -> "Printer":
 
 def _usage(indonesian: str, english: str) -> SettingsError:
     return SettingsError(indonesian, english)
+
+
+def _check_folder(path: Path) -> None:
+    """Refuse a file that could not be written, before the log is read for it."""
+    if path.is_dir():
+        raise FileUnwritable(path, os.strerror(errno.EISDIR))
+    if not path.parent.is_dir():
+        raise FileUnwritable(path, os.strerror(errno.ENOENT))
 
 
 def _say_outage(error: "OutsideError | None") -> None:

@@ -7,7 +7,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
 
 from simpul_connectors.portal import metrics
-from simpul_connectors.portal.errors import NotReady, Unreadable
+from simpul_connectors.portal.errors import Malformed, NotReady, Unreadable
 from simpul_connectors.portal.links import MEASURE, PERIOD, place_path
 from simpul_connectors.portal.live import stream
 from simpul_connectors.portal.measures import first_measure, measures_of
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from simpul_connectors.subscribe.figure import Figure
 
 _RESTATEMENTS_AT_MOST = 500
+#: The one address whose answer does not end.
+STREAM = "/siaran/{view}"
 
 
 def add(app: FastAPI, shown: Shown) -> None:
@@ -52,12 +54,13 @@ def _add_figures(app: FastAPI, shown: Shown) -> None:
     async def figures(request: Request, view: str) -> Response:
         spec = spec_of(view)
         asked = request.query_params
-        first, at_most = _number(asked.get("offset"), 0), parts.limits.figures_per_answer
-        at_most = min(at_most, _number(asked.get("limit"), at_most))
+        first, at_most = _number(asked, "offset", 0), parts.limits.figures_per_answer
+        at_most = min(at_most, _number(asked, "limit", at_most, least=1))
+        inside = _is_asked(asked, "children")
 
         def make() -> dict[str, Any]:
             region, kind, period = _place(asked, spec, shown)
-            children = [one.code for one in load_regions().children(region)] if asked.get("children") == "true" else []
+            children = [one.code for one in load_regions().children(region)] if inside else []
             where = {one.name: asked[one.name] for one in spec.dimensions if one.name in asked}
             found: list[Figure] = []
             for code in (region, *children):
@@ -98,7 +101,7 @@ def _add_figures(app: FastAPI, shown: Shown) -> None:
 
     app.add_api_route("/api/v1/views", views, methods=["GET"])
     app.add_api_route("/api/v1/figures/{view}", figures, methods=["GET"])
-    app.add_api_route("/siaran/{view}", live, methods=["GET"])
+    app.add_api_route(STREAM, live, methods=["GET"])
 
 
 def _add_others(app: FastAPI, shown: Shown) -> None:
@@ -116,10 +119,12 @@ def _add_others(app: FastAPI, shown: Shown) -> None:
             )
         spec = next(one for one in VIEW_SPECS.values() if one.event_type == event_type)
 
+        inside = _is_asked(request.query_params, "children")
+
         def make() -> dict[str, Any]:
             region, kind, period = _place(request.query_params, spec, shown)
             children = [one.code for one in load_regions().children(region)]
-            wanted = [region, *children] if request.query_params.get("children") == "true" else [region]
+            wanted = [region, *children] if inside else [region]
             rows = table.completenesses(event_type, wanted, kind, period).values()
             return {"event_type": event_type, "rows": [_completeness(row) for row in rows]}
 
@@ -132,7 +137,7 @@ def _add_others(app: FastAPI, shown: Shown) -> None:
             region = request.query_params.get("region")
             if region not in {None, NATION} and region not in load_regions():
                 raise _no_region(str(region))
-            at_most = min(_RESTATEMENTS_AT_MOST, _number(request.query_params.get("limit"), 100))
+            at_most = min(_RESTATEMENTS_AT_MOST, _number(request.query_params, "limit", 100, least=1))
             found = table.history.newest(at_most, view, None if region == NATION else region)
             return {"view": view, "restatements": [_restatement(one) for one in found]}
 
@@ -226,8 +231,25 @@ def _no_region(region: str) -> Unreadable:
     )
 
 
-def _number(text: str | None, otherwise: int) -> int:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 9 else otherwise
+def _number(asked: Mapping[str, str], name: str, otherwise: int, *, least: int = 0) -> int:
+    text = asked.get(name)
+    if text is None:
+        return otherwise
+    if not (text.isascii() and text.isdigit() and len(text) < 9 and int(text) >= least):
+        raise Malformed(
+            Text(
+                f"'{name}' harus bilangan bulat, paling sedikit {least}.",
+                f"'{name}' must be a whole number from {least}.",
+            )
+        )
+    return int(text)
+
+
+def _is_asked(asked: Mapping[str, str], name: str) -> bool:
+    text = asked.get(name, "false")
+    if text not in {"true", "false"}:
+        raise Malformed(Text(f"'{name}' harus true atau false.", f"'{name}' must be true or false."))
+    return text == "true"
 
 
 def _view(spec: ViewSpec, shown: Shown) -> dict[str, Any]:

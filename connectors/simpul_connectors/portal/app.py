@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from fastapi import FastAPI, Request, Response
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from simpul_connectors.errors import OperatorsUnreadable
 from simpul_connectors.portal import api_routes, operator_routes, page_routes
@@ -68,9 +70,24 @@ def make_app(parts: Parts) -> FastAPI:
     api_routes.add(app, shown)
     page_routes.add(app, shown)
     operator_routes.add(app, shown)
+    _answer_head(app)
     _add_problems(app, shown)
     app.add_middleware(Border, limits=limits, names=parts.names, metrics=parts.metrics, journal=parts.journal)
     return app
+
+
+def _answer_head(app: FastAPI) -> None:
+    """Answer HEAD wherever GET is answered (RFC 9110, 9.1); the server drops the body. A stream would never end."""
+    for route in app.routes:
+        if isinstance(route, APIRoute) and route.path != api_routes.STREAM:
+            methods = route.methods or set()
+            route.methods = methods | {"HEAD"} if "GET" in methods else methods
+
+
+def _allowed(app: FastAPI, request: Request) -> str:
+    """Return what an `Allow` says of an address: the methods of every route that it fits."""
+    fitting = (one for one in app.routes if one.matches(request.scope)[0] is not Match.NONE)
+    return ", ".join(sorted({method for one in fitting if isinstance(one, APIRoute) for method in one.methods or ()}))
 
 
 def _add_problems(app: FastAPI, shown: Shown) -> None:
@@ -85,6 +102,7 @@ def _add_problems(app: FastAPI, shown: Shown) -> None:
         if error.status_code == 405:
             problem = Unreadable(Text("Halaman ini dibuka dengan cara lain.", "This page is opened in another way."))
             problem.status = 405
+            problem.headers = {"allow": _allowed(app, request)}
         return problem_response(shown, request, problem)
 
     async def on_outside(request: Request, error: Exception) -> Response:

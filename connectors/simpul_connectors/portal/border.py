@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from simpul_connectors.portal.errors import Problem, Refused
+from simpul_connectors.portal.files import MEDIA_TYPES
 from simpul_connectors.portal.journal import Journal
 from simpul_connectors.portal.metrics import PortalMetrics
 from simpul_connectors.portal.problem import problem_document
@@ -29,6 +30,17 @@ _GUARDS: tuple[tuple[bytes, bytes], ...] = (
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+)
+#: Figures may be read by scripts of any site, with their tag; also what says that they are not there or not changed.
+_SHARED: tuple[tuple[bytes, bytes], ...] = (
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", b"ETag"),
+)
+#: What a browser asks first when a script sends `If-None-Match` to another site.
+_PREFLIGHT: tuple[tuple[bytes, bytes], ...] = (
+    (b"access-control-allow-methods", b"GET, HEAD"),
+    (b"access-control-allow-headers", b"If-None-Match"),
+    (b"access-control-max-age", b"86400"),
 )
 _LOCAL = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
@@ -56,10 +68,15 @@ class Border:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message = {**message, "headers": [*message["headers"], *_GUARDS]}
+                shared = _SHARED if is_open_data(scope["path"]) else ()
+                message = {**message, "headers": [*message["headers"], *_GUARDS, *shared]}
             await send(message)
 
         try:
+            if _is_preflight(scope):
+                await sending({"type": "http.response.start", "status": 204, "headers": list(_PREFLIGHT)})
+                await sending({"type": "http.response.body", "body": b""})
+                return
             self._judge(scope)
             body = await self._body(scope, receive)
             await self._app(scope, _replay(body, receive), sending)
@@ -84,7 +101,8 @@ class Border:
                 "This portal is not called by that name; its operator lists it in portal.names.",
             )
         if scope["method"] not in _METHODS:
-            raise _refused(405, "http.method_not_allowed", "Pakai GET.", "Use GET.")
+            said = Text("Pakai GET.", "Use GET.")
+            raise Refused(405, "http.method_not_allowed", said, {"allow": ", ".join(sorted(_METHODS))})
         if len(scope["raw_path"]) + len(scope["query_string"]) > self._limits.target_bytes:
             raise _refused(414, "http.target_too_long", "Alamatnya terlalu panjang.", "The address is too long.")
         if any(field == "transfer-encoding" for field, _ in fields):
@@ -129,6 +147,17 @@ class Border:
             ms=round(seconds * 1000, 1),
             peer=scope["client"][0] if scope.get("client") else None,
         )
+
+
+def is_open_data(path: str) -> bool:
+    """Return whether an address is of the API, or of a file of figures: what any site's scripts may read."""
+    is_file = path.startswith(("/tampilan/", "/en/tampilan/")) and path.rpartition(".")[2] in MEDIA_TYPES
+    return is_file or path == "/openapi.json" or path.startswith("/api/")
+
+
+def _is_preflight(scope: Scope) -> bool:
+    asked = any(name == b"access-control-request-method" for name, _ in scope["headers"])
+    return scope["method"] == "OPTIONS" and asked and is_open_data(scope["path"])
 
 
 _LENGTH = "content-length"

@@ -2,6 +2,7 @@
 
 Problem
 ├── Unreadable      404: a view, region, period or value that is none; says which there are
+├── Malformed       400: a number or a switch of a query that is none
 ├── NotAllowed      401 or 403: only for operators
 ├── Conflicting     409: was done before, or by another
 ├── Refused         4xx: the request breaks a limit or a rule of the border
@@ -37,6 +38,12 @@ class Unreadable(Problem):
     def __init__(self, said: Text, where: str = "/") -> None:
         super().__init__(said)
         self.where = where
+
+
+class Malformed(Problem):
+    """A number or a switch of a query that is none; taken for a default, it would give other figures than asked for."""
+
+    code = "portal.malformed"
 
 
 class NotAllowed(Problem):

@@ -95,6 +95,13 @@ _PROBLEM = {
     "detail": "There is no view 'kejadian'; there are: incident, aid.",
 }
 
+#: Of queries that are no texts.
+_SCHEMAS: dict[str, dict[str, Any]] = {
+    "children": {"type": "boolean"},
+    "offset": {"type": "integer", "minimum": 0},
+    "limit": {"type": "integer", "minimum": 1},
+}
+
 
 def openapi_document(limits: PortalLimits) -> dict[str, Any]:
     """Return the description of the API."""
@@ -187,6 +194,10 @@ def _get(summary: str, parameters: list[dict[str, Any]], example: object) -> dic
                     "content": {"application/json": {"schema": {"type": kind}, "example": example}},
                 },
                 "304": {"description": "Tidak berubah. / Not changed."},
+                "400": {
+                    "description": "Angka atau pilihan yang salah. / A number or switch that is none.",
+                    "content": problem,
+                },
                 "404": {"description": "Tidak ada; jawabannya menyebut yang ada. / Unknown.", "content": problem},
             },
         }
@@ -194,7 +205,8 @@ def _get(summary: str, parameters: list[dict[str, Any]], example: object) -> dic
 
 
 def _query(name: str, about: str, example: str) -> dict[str, Any]:
-    return {"name": name, "in": "query", "description": about, "schema": {"type": "string"}, "example": example}
+    schema = _SCHEMAS.get(name, {"type": "string"})
+    return {"name": name, "in": "query", "description": about, "schema": schema, "example": example}
 
 
 def _path(name: str, values: list[str]) -> dict[str, Any]:

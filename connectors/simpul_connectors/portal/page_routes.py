@@ -111,7 +111,7 @@ def view_file(shown: Shown, request: Request, view: str, place: str, ending: str
 
     name = "-".join(["simpul", view, place.rpartition("/")[2] or NATION, request.query_params.get(PERIOD, "")])
     safe = "".join(letter for letter in name if letter.isascii() and (letter.isalnum() or letter in "-_.")).rstrip("-")
-    headers = {"content-disposition": f'attachment; filename="{safe}.{ending}"', "access-control-allow-origin": "*"}
+    headers = {"content-disposition": f'attachment; filename="{safe}.{ending}"'}
     version = version_of(request, table.version(view), ending)
     return shown.parts.answers.give(request, version, MEDIA_TYPES[ending], make, headers)
 

@@ -100,9 +100,7 @@ class Shown:
         def write() -> bytes:
             return json.dumps(make(), ensure_ascii=False, separators=(",", ":")).encode()
 
-        return self.parts.answers.give(
-            request, version, "application/json", write, {"access-control-allow-origin": "*"}
-        )
+        return self.parts.answers.give(request, version, "application/json", write)
 
 
 def language_of(request: Request) -> Language:

@@ -7,7 +7,7 @@ offset means nothing. (Compaction may have taken it away; then nothing lies ther
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
@@ -34,6 +34,8 @@ class Cursor:
     view: str
     cluster: str
     partitions: Mapping[int, Reached]
+    #: What messages call it.
+    name: str = field(default="-", compare=False)
 
     def __str__(self) -> str:
         document = {
@@ -52,7 +54,7 @@ class Cursor:
             if document["version"] != _VERSION:
                 raise CursorUnusable(name, Text("berversi lain.", "is of another version."))
             partitions = {int(number): Reached(*map(int, at)) for number, at in document["partitions"].items()}
-            found = cls(str(document["view"]), str(document["cluster"]), MappingProxyType(partitions))
+            found = cls(str(document["view"]), str(document["cluster"]), MappingProxyType(partitions), name)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise CursorUnusable(name, _UNREADABLE) from error
         if any(at.next_offset < 0 for at in partitions.values()):
@@ -86,7 +88,7 @@ class CursorFile:
             text = self._path.read_text(encoding="utf-8")
         except FileNotFoundError:
             return None
-        except UnicodeDecodeError as error:
+        except (OSError, UnicodeDecodeError) as error:
             raise CursorUnusable(self.name, _UNREADABLE) from error
         return Cursor.read(text, self.name)
 

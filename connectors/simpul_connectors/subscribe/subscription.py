@@ -77,12 +77,13 @@ class Subscription:
         kept = cursor.load() if cursor is not None else None
         #: Whether it goes on from a cursor.
         self.is_resumed = kept is not None or isinstance(start, Cursor)
+        begin = kept or start
         self._feed = Feed(
             self._spec,
             wanted,
             source or KafkaSource(connect_from_settings()),
-            kept or start,
-            name=cursor.name if cursor is not None and kept is not None else "-",
+            begin,
+            name=begin.name if isinstance(begin, Cursor) else "-",
             once=once,
             on_outage=on_outage,
             limits=limits or TailLimits(),

@@ -15,7 +15,8 @@ import typer
 from typer.testing import CliRunner, Result
 
 from simpul_connectors import subscribe_commands
-from simpul_connectors.errors import CursorUnusable
+from simpul_connectors.atomic_file import replace_file
+from simpul_connectors.errors import CursorUnusable, FileUnwritable
 from simpul_connectors.subscribe import Cursor, subscription
 from simpul_connectors.testing import FigureBus
 from simpul_schemas.errors import InvalidRegion, SettingsError
@@ -149,6 +150,37 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_read(
 @pytest.mark.parametrize("share", ["95", "-0.1", "x"])
 def test_a_coverage_is_a_share_of_0_to_1(bus: FigureBus, share: str) -> None:
     assert run("incident", "--once", "--min-coverage", share).exit_code == 2
+
+
+@pytest.mark.parametrize("option", ["--parquet", "--cursor"])
+@pytest.mark.parametrize("name", ["tidak-ada/x", "."])
+def test_a_file_that_cannot_be_written_is_told_before_anything_is_read(
+    bus: FigureBus, tmp_path: Path, option: str, name: str
+) -> None:
+    result = run("incident", "--once", option, str(tmp_path / name))
+    assert isinstance(result.exception, FileUnwritable)
+    assert str(tmp_path / name) in result.exception.message_id
+    assert not result.stdout
+
+
+def test_a_folder_that_goes_while_figures_are_written_is_told_as_an_error(bus: FigureBus, tmp_path: Path) -> None:
+    with pytest.raises(FileUnwritable):
+        replace_file(tmp_path / "hilang" / "kursor", lambda file: file.write(b"x"))
+
+
+def test_a_cursor_that_is_only_named_is_called_by_its_file(bus: FigureBus, tmp_path: Path) -> None:
+    held = tmp_path / "kursor"
+    held.write_text(str(Cursor("aid", "cluster", {})), encoding="utf-8")
+    result = run("incident", "--once", "--from", str(held))
+    assert isinstance(result.exception, CursorUnusable)
+    assert str(held) in result.exception.message_id
+
+
+def test_nothing_new_behind_a_cursor_is_not_told_as_nothing_there(bus: FigureBus, tmp_path: Path) -> None:
+    held = str(tmp_path / "kursor")
+    lines(run("incident", "--once", "--cursor", held))
+    again = run("incident", "--once", "--cursor", held)
+    assert "Nothing has changed since that position." in again.stderr
 
 
 def test_a_cursor_of_another_cluster_is_refused(bus: FigureBus, tmp_path: Path) -> None:

@@ -193,6 +193,49 @@ def test_the_api_gives_figures_page_by_page(client: TestClient) -> None:
     assert first[0]["coverage"]["reported"] == 23
 
 
+@pytest.mark.parametrize("query", ["offset=-5", "offset=x", "limit=0", "limit=-1", "children=ya", "children="])
+def test_a_number_or_switch_that_is_none_is_refused_and_not_taken_for_another(client: TestClient, query: str) -> None:
+    answer = client.get(f"/api/v1/figures/incident?{query}")
+    assert answer.status_code == 400
+    assert answer.json()["code"] == "portal.malformed"
+    assert query.partition("=")[0] in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/tampilan/incident.csv", "/api/v1/views", "/livez"])
+def test_head_answers_as_get_does_without_the_body(client: TestClient, path: str) -> None:
+    head, whole = client.head(path), client.get(path)
+    assert head.status_code == whole.status_code == 200
+    assert head.headers["content-type"] == whole.headers["content-type"]
+    assert head.headers["content-length"] == whole.headers["content-length"]
+
+
+def test_a_method_that_an_address_does_not_have_is_told_which_it_has(client: TestClient) -> None:
+    assert client.post("/").headers["allow"] == "GET, HEAD"
+    assert client.put("/masuk").headers["allow"] == "GET, HEAD, POST"
+    assert client.head("/siaran/incident").headers["allow"] == "GET"  # it would never end
+
+
+@pytest.mark.parametrize("path", ["/api/v1/views", "/api/v1/tidak-ada", "/openapi.json", "/tampilan/incident.csv"])
+def test_scripts_of_any_site_may_read_figures_and_what_is_said_instead_of_them(client: TestClient, path: str) -> None:
+    asked = {"origin": "https://situs.invalid"}
+    answer = client.get(path, headers=asked)
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["access-control-expose-headers"] == "ETag"
+    again = client.get(path, headers={**asked, "if-none-match": answer.headers.get("etag", "*")})
+    assert again.headers["access-control-allow-origin"] == "*"
+    wish = {**asked, "access-control-request-method": "GET", "access-control-request-headers": "if-none-match"}
+    before = client.options(path, headers=wish)
+    assert before.status_code == 204
+    assert before.headers["access-control-allow-headers"] == "If-None-Match"
+
+
+@pytest.mark.parametrize("path", ["/", "/masuk", "/karantina/53", "/karantina/53/catatan"])
+def test_scripts_of_other_sites_may_not_read_pages(client: TestClient, path: str) -> None:
+    asked = {"origin": "https://situs.invalid", "access-control-request-method": "GET"}
+    assert client.options(path, headers=asked).status_code == 405
+    assert "access-control-allow-origin" not in client.get(path, headers=asked).headers
+
+
 def test_every_path_of_the_description_answers_as_it_says(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
     assert document["openapi"] == "3.1.0"
