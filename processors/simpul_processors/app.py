@@ -32,6 +32,7 @@ from simpul_processors.restatement_stage import RestatementStage
 from simpul_processors.stages import Stage
 from simpul_processors.ticks import Ticker
 from simpul_processors.views import VIEWS
+from simpul_processors.watchdog import IDLE_SECONDS, Watchdog
 from simpul_processors.worker import Limits, Worker
 from simpul_schemas.errors import OutsideError
 from simpul_schemas.kafka_log import AssignedReader, GroupReader, KafkaWriter, cluster_id
@@ -43,8 +44,6 @@ _log = logging.getLogger(__name__)
 
 #: Changes when the layout of a store does, so that an old one is rebuilt from the log.
 LAYOUT = 2
-#: A stage that is behind and does nothing for so long is stuck: the process ends, and its supervisor starts it anew.
-STUCK_SECONDS = 120.0
 #: A run that lasted so long was a good one: the next wait begins small again.
 _STEADY_SECONDS = 60.0
 #: Objects and rounds after which the garbage collector looks; Python's own numbers are meant for small programs.
@@ -138,7 +137,7 @@ class _Host:
         self._stage = stage
         self._settings = settings
         self._should_stop = should_stop
-        self._moved_at = time.monotonic()
+        self._watchdog = Watchdog()
 
     async def run(self) -> None:
         """Go on until told to stop; what is wrong outside is waited out, what is wrong inside ends the process."""
@@ -176,9 +175,9 @@ class _Host:
                 reader, lambda: AssignedReader(servers, stage.follows, worker.start_offset, **options)
             )
         await reader.start()
-        self._moved_at = time.monotonic()
+        self._watchdog.moved()
         beside = [asyncio.create_task(self._watch(reader, worker))]
-        clock_writer = KafkaWriter(servers)
+        clock_writer = KafkaWriter(servers, **options)
         if isinstance(stage, CompletenessStage):
             beside.append(asyncio.create_task(self._ticker(stage, reader, clock_writer).run()))
         try:
@@ -202,20 +201,20 @@ class _Host:
         )
 
     def _moved(self, stage_name: str, records: int) -> None:
-        self._moved_at = time.monotonic()
+        self._watchdog.moved()
         _log.info("%s: %d records", stage_name, records)
 
     async def _watch(self, reader: LogReader, worker: Worker) -> None:
         """End the process when there is work and none is done, as a consumer can stop without a word."""
         while True:
-            await asyncio.sleep(STUCK_SECONDS / 10)
-            if time.monotonic() - self._moved_at < STUCK_SECONDS:
+            await asyncio.sleep(IDLE_SECONDS / 10)
+            if not self._watchdog.is_alarmed(busy=worker.is_busy):
                 continue
             ends = await reader.end_offsets()
             if any(end > worker.next_offset(partition) for partition, end in ends.items()):
-                _log.critical("%s: behind for %.0f s and idle; ending the process", self._stage.name, STUCK_SECONDS)
+                _log.critical("%s: behind, and nothing moves; ending the process", self._stage.name)
                 os._exit(os.EX_SOFTWARE)
-            self._moved_at = time.monotonic()
+            self._watchdog.moved()
 
 
 def run_worker(settings: WorkerSettings, makers: Sequence[Callable[[], Stage]] | None = None) -> None:

@@ -91,6 +91,11 @@ class Worker:
         """Where a reader must begin each partition that it is given: after what the store holds."""
         return self._taken
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a step is under way right now."""
+        return self._thread is not None and not self._thread.done()
+
     def _taken(self, partition: Partition) -> int:
         self._changes += 1
         return self.next_offset(partition)
