@@ -16,7 +16,7 @@ demo: .venv/.ready
 	@$(BIN)/simpul demo $(ARGS)
 
 test: check
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # Needs Maven and a JDK for the Kafka Streams peer; a part by ARGS="fold".
 bench: .venv/.ready

@@ -376,7 +376,7 @@ class Proxy:
             down.start()
             written = False
             while data := client.recv(1 << 16):
-                written = written or b"simpul_staging" in data
+                written = written or (b"INSERT INTO" in data and b"peristiwa" in data)
                 if written and data.endswith(b"\x03COMMIT") and not self.cuts:
                     self.cuts += 1
                     deaf.set()

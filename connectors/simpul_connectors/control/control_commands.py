@@ -24,12 +24,14 @@ def serve(
     """
     from simpul_connectors.control import server  # noqa: PLC0415  # a web server, only for this
     from simpul_schemas.settings import load_settings  # noqa: PLC0415  # the same
+    from simpul_schemas.web.listening import listen, url_of  # noqa: PLC0415  # the same
 
     app = server.open_app(sinks or (), host, port, load_settings())
-    listener = server.listen(host, port)
+    listener = listen(host, port)
+    url = url_of(listener)
     sys.stderr.write(
-        f"Antarmuka Kafka Connect di http://{host}:{port}; Ctrl-C untuk berhenti. / "
-        f"Kafka Connect's interface at http://{host}:{port}; Ctrl-C stops it.\n"
+        f"Antarmuka Kafka Connect di {url}; Ctrl-C untuk berhenti. / "
+        f"Kafka Connect's interface at {url}; Ctrl-C stops it.\n"
     )
     server.serve(app, listener)
 

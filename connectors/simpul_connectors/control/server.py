@@ -1,7 +1,6 @@
 """Runs the control server: uvicorn with few connections and short waits, for consoles of an office."""
 
 import asyncio
-import os
 import socket
 from collections.abc import Sequence
 
@@ -15,7 +14,7 @@ from simpul_connectors.control.kafka_lag import KafkaLagMeter
 from simpul_connectors.control.watch import Watch
 from simpul_connectors.sinks import dialects
 from simpul_schemas import connection, kafka_log
-from simpul_schemas.errors import BrokerUnavailable, SettingsError
+from simpul_schemas.errors import BrokerUnavailable
 from simpul_schemas.settings import Settings
 
 #: A console holds a few connections; more are answered 503.
@@ -49,19 +48,6 @@ def _cluster(settings: Settings) -> str:
         return asyncio.run(kafka_log.cluster_id(servers, **options)) if servers else ""
     except BrokerUnavailable:
         return ""
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens, before anything is said of it; raises `SettingsError` where none can."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=_CONNECTIONS)
-    except OSError as error:
-        why = os.strerror(error.errno) if error.errno else str(error)
-        raise SettingsError(
-            f"Tidak dapat mendengarkan di {host} port {port} ({why}); pilih --host atau --port lain.",
-            f"Cannot listen at {host} port {port} ({why}); choose another --host or --port.",
-        ) from error
 
 
 def serve(app: FastAPI, listener: socket.socket) -> None:

@@ -107,7 +107,7 @@ def _add_problems(app: FastAPI, shown: Shown) -> None:
 
     async def on_outside(request: Request, error: Exception) -> Response:
         assert isinstance(error, OutsideError)  # noqa: S101  # the same
-        shown.parts.journal.error("outside", error)
+        shown.parts.journal.write_error("outside", error)
         said = Text(error.message_id, error.message_en)
         if isinstance(error, OperatorsUnreadable):  # it names a file of the server
             said = Text(

@@ -83,7 +83,7 @@ class Border:
         except Problem as problem:
             await _answer(sending, problem, closing=True)
         except Exception as error:  # noqa: BLE001  # the last one who could answer
-            self._journal.error("request", error)
+            self._journal.write_error("request", error)
             if not status:
                 await _answer(sending, _INTERNAL, closing=True)
         finally:

@@ -5,7 +5,6 @@ so a body is judged by the application's own border (`border`).
 """
 
 import asyncio
-from collections import Counter
 from typing import Any
 
 import h11
@@ -14,35 +13,11 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from simpul_schemas.portal_settings import PortalLimits
+from simpul_schemas.web.connections import Connections
 
 
-class Door:
-    """Counts open connections, all and per address."""
-
-    def __init__(self, limits: PortalLimits, trusted: frozenset[str] = frozenset()) -> None:
-        self.limits = limits
-        self._trusted = trusted
-        self._by_address: Counter[str] = Counter()
-
-    @property
-    def open(self) -> int:
-        """How many connections are open."""
-        return self._by_address.total()
-
-    def enter(self, address: str) -> bool:
-        """Count a connection in; False where there are too many. A trusted proxy brings many clients."""
-        if self.open >= self.limits.connections:
-            return False
-        if address not in self._trusted and self._by_address[address] >= self.limits.connections_per_address:
-            return False
-        self._by_address[address] += 1
-        return True
-
-    def leave(self, address: str) -> None:
-        """Count a connection out."""
-        self._by_address[address] -= 1
-        if not self._by_address[address]:
-            del self._by_address[address]
+class Door(Connections[PortalLimits]):
+    """Counts open connections of a portal."""
 
 
 class GuardedProtocol(H11Protocol):

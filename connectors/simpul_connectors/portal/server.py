@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import logging
 import os
 import socket
 import sys
@@ -10,13 +9,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from uvicorn import Config, Server
+from uvicorn import Server
 
 from simpul_connectors.portal.app import Parts, make_app
 from simpul_connectors.portal.bus_probe import BusProbe
 from simpul_connectors.portal.bus_status import BusStatus
 from simpul_connectors.portal.guard import Door, guarded_by
-from simpul_connectors.portal.journal import Journal, take_over_logging
+from simpul_connectors.portal.journal import Journal
 from simpul_connectors.portal.metrics import PortalMetrics
 from simpul_connectors.portal.operators import OperatorFile
 from simpul_connectors.portal.peppers import load_pepper
@@ -27,8 +26,9 @@ from simpul_connectors.subscribe.figure_table import FigureTable
 from simpul_connectors.subscribe.follow import Follower
 from simpul_connectors.subscribe.source import KafkaSource
 from simpul_schemas.connection import Connection
-from simpul_schemas.errors import SettingsError
 from simpul_schemas.settings import Settings
+from simpul_schemas.web.journal import to_journal
+from simpul_schemas.web.listening import listen, quiet_server, url_of
 
 _OPERATORS, _AUDIT = "portal-operators.json", "portal-audit.jsonl"
 #: How long requests under way may take to end after a signal; streams end by themselves.
@@ -59,11 +59,10 @@ def serve(
     settings = connection.settings
     journal = Journal(sys.stderr, now_micros, Path(settings.data_dir) / _AUDIT)
     operators = operator_file(settings)
-    take_over_logging(journal)
+    to_journal(journal)
     sys.setswitchinterval(_SWITCH_SECONDS)
-    with _listen(host, port) as listener:
-        bound = listener.getsockname()
-        on_listening(f"http://{f'[{bound[0]}]' if ':' in bound[0] else bound[0]}:{bound[1]}")
+    with listen(host, port) as listener:
+        on_listening(url_of(listener))
         asyncio.run(_run(connection, journal, operators, redriver, listener, host))
 
 
@@ -115,25 +114,7 @@ async def _run(  # noqa: PLR0913, PLR0917  # what was made ready
 
 def make_server(parts: Parts, door: Door, trusted: str = "") -> Server:
     """Return uvicorn as a portal needs it: h11 behind the guard, and nothing that it logs or tells by itself."""
-    limits = door.limits
-    return Server(
-        Config(
-            make_app(parts),
-            http=guarded_by(door),
-            ws="none",
-            loop="asyncio",
-            log_config=None,
-            log_level=logging.WARNING,
-            access_log=False,
-            server_header=False,
-            proxy_headers=bool(trusted),
-            forwarded_allow_ips=trusted or None,
-            timeout_keep_alive=limits.idle_seconds,
-            timeout_graceful_shutdown=_GRACE_SECONDS,
-            h11_max_incomplete_event_size=limits.head_bytes,
-            lifespan="off",
-        )
-    )
+    return quiet_server(make_app(parts), guarded_by(door), door.limits, trusted=trusted, grace_seconds=_GRACE_SECONDS)
 
 
 async def _spare_the_collector(follower: Follower) -> None:
@@ -148,24 +129,8 @@ def _end_if_failed(task: "asyncio.Task[None]", journal: Journal) -> None:
     """End the process where what keeps its figures in step has failed: pages that stand still would look alive."""
     error = None if task.cancelled() else task.exception()
     if error is not None:
-        journal.error("follower", error)
+        journal.write_error("follower", error)
         os._exit(os.EX_SOFTWARE)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(2048)
-    except OSError as error:
-        listener.close()
-        raise SettingsError(
-            f"Tidak dapat mendengarkan di {host} port {port} ({error.strerror}); pilih --host atau --port lain.",
-            f"Cannot listen at {host} port {port} ({error.strerror}); choose another --host or --port.",
-        ) from error
-    return listener
 
 
 def _split(names: str) -> list[str]:

@@ -18,7 +18,6 @@ from simpul_producers.gateway.guests import Guests
 from simpul_producers.gateway.health import Health
 from simpul_producers.gateway.intake import Intake
 from simpul_producers.gateway.keys import Key
-from simpul_producers.gateway.logs import Journal
 from simpul_producers.gateway.metrics import Metrics
 from simpul_producers.gateway.openapi import openapi_document
 from simpul_producers.gateway.problem import MEDIA_TYPE, Refused, problem
@@ -32,6 +31,7 @@ from simpul_schemas.contract import EVENT_TYPES
 from simpul_schemas.errors import OutsideError
 from simpul_schemas.events.envelope import from_micros
 from simpul_schemas.gateway_settings import GatewayLimits
+from simpul_schemas.web.journal import Journal
 
 #: Smaller bodies are read where they arrive; larger ones must not hold up other connections.
 _SMALL_BODY_BYTES = 16_384

@@ -12,12 +12,12 @@ from typing import Annotated, Any
 import typer
 
 from simpul_producers.gateway.keys import Key, KeyDesk
-from simpul_producers.gateway.logs import to_stderr
 from simpul_producers.gateway.peppers import load_pepper
 from simpul_producers.gateway.sqlite_keys import KEYS_FILE, SqliteKeyStore
 from simpul_schemas.events.envelope import from_micros
 from simpul_schemas.settings import load_settings
 from simpul_schemas.stdout import print_json
+from simpul_schemas.web.journal import to_stderr
 
 _DAYS = 365
 _GRACE_DAYS = 7

@@ -10,7 +10,6 @@ bare line feeds, two lengths). Here a connection goes through phases, each with 
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable
 from enum import Enum
 from typing import Any
@@ -22,6 +21,7 @@ from uvicorn.server import ServerState
 from simpul_producers.gateway.heads import END, HeadRefused, body_length, look_early
 from simpul_producers.gateway.problem import raw_response
 from simpul_schemas.gateway_settings import GatewayLimits
+from simpul_schemas.web.connections import Connections
 
 #: What a refused client may still send while it is listened to, as a multiple of the largest body.
 _LINGER_BODIES = 2
@@ -38,8 +38,8 @@ class Phase(Enum):
     LINGER = "linger"
 
 
-class Door:
-    """Counts open connections, all and per address; shared by the connections of one gateway."""
+class Door(Connections[GatewayLimits]):
+    """Counts open connections; `on_refused` is told of every refusal: status, code, address."""
 
     def __init__(
         self,
@@ -47,31 +47,8 @@ class Door:
         trusted: frozenset[str] = frozenset(),
         on_refused: Callable[[int, str, str], None] = lambda _status, _code, _address: None,
     ) -> None:
-        self.limits = limits
-        #: Told of every refusal: status, code, address.
+        super().__init__(limits, trusted)
         self.on_refused = on_refused
-        self._trusted = trusted
-        self._by_address: Counter[str] = Counter()
-
-    @property
-    def open(self) -> int:
-        """How many connections are open."""
-        return self._by_address.total()
-
-    def enter(self, address: str) -> bool:
-        """Count a connection in; False where there are too many. A trusted proxy brings many clients."""
-        if self.open >= self.limits.connections:
-            return False
-        if address not in self._trusted and self._by_address[address] >= self.limits.connections_per_address:
-            return False
-        self._by_address[address] += 1
-        return True
-
-    def leave(self, address: str) -> None:
-        """Count a connection out."""
-        self._by_address[address] -= 1
-        if not self._by_address[address]:
-            del self._by_address[address]
 
 
 class GuardedProtocol(H11Protocol):

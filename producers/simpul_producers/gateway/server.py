@@ -1,7 +1,6 @@
 """The gateway as a process: parts put together from the settings, uvicorn behind the guard, an orderly end."""
 
 import asyncio
-import logging
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -9,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from fastapi import FastAPI
-from uvicorn import Config, Server
+from uvicorn import Server
 
 from simpul_producers.gateway.app import Parts, make_app
 from simpul_producers.gateway.drainer import Drainer, Drains
@@ -18,7 +17,6 @@ from simpul_producers.gateway.guests import Guests
 from simpul_producers.gateway.health import Health
 from simpul_producers.gateway.intake import Intake
 from simpul_producers.gateway.keys import KeyRing
-from simpul_producers.gateway.logs import Journal, to_journal
 from simpul_producers.gateway.metrics import Metrics
 from simpul_producers.gateway.peppers import load_pepper
 from simpul_producers.gateway.sqlite_answers import SqliteAnswerMemory
@@ -28,9 +26,11 @@ from simpul_producers.link import open_outbox
 from simpul_producers.sender import Sender
 from simpul_producers.sqlite_outbox import SqliteOutbox
 from simpul_schemas.connection import client_options, open_registry, server_list
-from simpul_schemas.errors import BrokerUnavailable, OutsideError, RegistryRefused, RegistryUnavailable, SettingsError
+from simpul_schemas.errors import BrokerUnavailable, OutsideError, RegistryRefused, RegistryUnavailable
 from simpul_schemas.registry import CachedRegistry
 from simpul_schemas.settings import Settings
+from simpul_schemas.web.journal import Journal, to_journal
+from simpul_schemas.web.listening import listen, quiet_server, url_of
 
 _ANSWERS_FILE = "gateway-answers.db"
 #: How long requests under way may take to end after a signal.
@@ -105,56 +105,24 @@ def open_gateway(settings: Settings, journal: Journal, clock: Callable[[], int])
 def serve(gateway: Gateway, host: str, port: int, on_listening: Callable[[str], None]) -> None:
     """Listen until a signal comes; `on_listening` is told the address. Raises `SettingsError` where it cannot."""
     to_journal(gateway.journal)
-    listener = _listen(host, port)
+    listener = listen(host, port, "gateway.host")
     server = make_server(gateway)
-    bound = listener.getsockname()
-    on_listening(f"http://{f'[{bound[0]}]' if ':' in bound[0] else bound[0]}:{bound[1]}")
+    on_listening(url_of(listener))
     with listener:
         server.run(sockets=[listener])
 
 
 def make_server(gateway: Gateway) -> Server:
     """Return uvicorn as a gateway needs it: h11 behind the guard, and nothing that it logs or tells by itself."""
-    limits = gateway.door.limits
-    return Server(
-        Config(
-            gateway.app,
-            http=guarded_by(gateway.door),
-            ws="none",
-            loop="asyncio",
-            log_config=None,
-            log_level=logging.WARNING,
-            access_log=False,
-            server_header=False,
-            proxy_headers=bool(gateway.trusted),
-            forwarded_allow_ips=gateway.trusted or None,
-            timeout_keep_alive=limits.idle_seconds,
-            timeout_graceful_shutdown=_GRACE_SECONDS,
-            h11_max_incomplete_event_size=limits.head_bytes,
-            lifespan="on",
-        )
+    protocol, limits = guarded_by(gateway.door), gateway.door.limits
+    return quiet_server(
+        gateway.app, protocol, limits, trusted=gateway.trusted, grace_seconds=_GRACE_SECONDS, lifespan="on"
     )
 
 
 def run_in_thread(server: Server, listener: socket.socket) -> None:
     """Run a server off the main thread, where no signals come; for tests and measurements."""
     asyncio.run(server.serve(sockets=[listener]))
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(2048)
-    except OSError as error:
-        listener.close()
-        raise SettingsError(
-            f"Tidak dapat mendengarkan di {host} port {port} ({error.strerror}); pilih gateway.host atau port lain.",
-            f"Cannot listen at {host} port {port} ({error.strerror}); choose another gateway.host or port.",
-        ) from error
-    return listener
 
 
 def _sender(settings: Settings, outbox: SqliteOutbox, clock: Callable[[], int]) -> Drains:

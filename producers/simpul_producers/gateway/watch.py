@@ -4,9 +4,9 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from simpul_producers.gateway.logs import Journal
 from simpul_producers.gateway.metrics import Metrics
 from simpul_producers.gateway.problem import MEDIA_TYPE, problem
+from simpul_schemas.web.journal import Journal
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 

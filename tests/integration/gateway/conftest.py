@@ -15,13 +15,13 @@ import httpx
 import pytest
 
 from simpul_producers.gateway.keys import KeyDesk
-from simpul_producers.gateway.logs import Journal
 from simpul_producers.gateway.openapi import plain_example
 from simpul_producers.gateway.peppers import load_pepper
 from simpul_producers.gateway.server import make_server, open_gateway, run_in_thread
 from simpul_producers.gateway.sqlite_keys import KEYS_FILE, SqliteKeyStore
 from simpul_producers.sqlite_outbox import SqliteOutbox
 from simpul_schemas.settings import Settings, load_settings
+from simpul_schemas.web.journal import Journal
 
 DEADLINE_SECONDS = 30.0
 

@@ -9,6 +9,7 @@ from simpul_connectors.sinks.batches import Batch, Batches
 from simpul_schemas.errors import RegistryUnavailable
 from simpul_schemas.intake import Intake
 from simpul_schemas.log import Block, Outgoing, Partition
+from simpul_schemas.slices import Slices
 from simpul_schemas.testing import InMemoryLog, InMemoryReader
 
 TOPICS = [f"t{number}" for number in range(3)]
@@ -26,7 +27,8 @@ class Taker:
         if self.errors:
             raise self.errors.pop()
         self._loop.call_soon_threadsafe(self.taken.set)
-        return Intake(pl.DataFrame({"value": [value for block in blocks for value in block.values]}), [])
+        values = [value for block in blocks for value in block.values]
+        return Intake(pl.DataFrame({"value": values}), [], Slices.of(values))
 
 
 def shaped(frame: pl.DataFrame, _blocks: Sequence[Block]) -> pl.DataFrame:

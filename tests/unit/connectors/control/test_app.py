@@ -17,7 +17,6 @@ from simpul_connectors.control.credentials import Credentials, credentials_for
 from simpul_connectors.control.desk import Desk, open_desks
 from simpul_connectors.control.documents import PLUGIN
 from simpul_connectors.control.lag import Waiting
-from simpul_connectors.control.server import listen
 from simpul_connectors.control.watch import Watch
 from simpul_connectors.errors import SinkSpecError, TargetRefused, TargetUnavailable
 from simpul_connectors.sinks.spec import SinkSpec, load_spec
@@ -27,6 +26,7 @@ from simpul_schemas.errors import SettingsError
 from simpul_schemas.log import Outgoing, Partition
 from simpul_schemas.settings import load_settings
 from simpul_schemas.testing import InMemoryLog
+from simpul_schemas.web.listening import listen
 
 RECORDED = json.loads((Path(__file__).parent / "connect_4_3_1.json").read_text(encoding="utf-8"))
 NAME, FAILED = "ministry_incident", "ministry_aid"
@@ -377,7 +377,7 @@ def test_other_addresses_than_this_machines_need_a_password(tmp_path: Path) -> N
 
 
 def test_an_address_that_is_taken_is_told() -> None:
-    with listen("127.0.0.1", 0) as taken, pytest.raises(SettingsError, match="choose another --host or --port"):
+    with listen("127.0.0.1", 0) as taken, pytest.raises(SettingsError, match="choose another --host or port"):
         listen("127.0.0.1", taken.getsockname()[1])
 
 

@@ -15,12 +15,12 @@ from simpul_producers.gateway import buckets as buckets_module
 from simpul_producers.gateway.buckets import Buckets
 from simpul_producers.gateway.drainer import Drainer
 from simpul_producers.gateway.health import Health
-from simpul_producers.gateway.logs import Journal, JournalHandler
 from simpul_producers.gateway.peppers import load_pepper
 from simpul_producers.gateway.words import WORDS, language_of
 from simpul_producers.sender import DrainResult
 from simpul_schemas.errors import BrokerUnavailable, SettingsError
 from simpul_schemas.settings import load_settings
+from simpul_schemas.web.journal import Journal, JournalHandler
 
 _DEADLINE_SECONDS = 20.0
 

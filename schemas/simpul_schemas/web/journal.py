@@ -1,4 +1,4 @@
-"""Log lines of a gateway: one JSON object each, made of named fields only.
+"""Log lines of a server: one JSON object each, made of named fields only.
 
 No line ever holds a body, a key, a query or a raw address: what a client writes there may be personal or secret.
 """
@@ -8,13 +8,14 @@ import logging
 import sys
 import traceback
 from collections.abc import Callable
-from datetime import UTC, datetime
 from types import TracebackType
 from typing import TextIO
 
+from simpul_schemas.times import iso_utc
+
 
 class Journal:
-    """Writes lines to a stream."""
+    """Writes lines to a stream; `clock` gives microseconds since the epoch."""
 
     def __init__(self, stream: TextIO, clock: Callable[[], int]) -> None:
         self._stream = stream
@@ -22,14 +23,20 @@ class Journal:
 
     def write(self, event: str, **fields: object) -> None:
         """Write one line."""
-        moment = datetime.fromtimestamp(self._clock() / 1_000_000, UTC).isoformat(timespec="milliseconds")
-        line = json.dumps({"time": moment, "event": event, **fields}, ensure_ascii=False)
-        self._stream.write(line + "\n")
-        self._stream.flush()
+        self.put(self.line(event, fields))
 
     def write_error(self, where: str, error: BaseException) -> None:
         """Write that something of ours failed: its kind and places in the code, not its words, which may quote data."""
         self.write("error", where=where, kind=type(error).__name__, at=_places(error.__traceback__))
+
+    def line(self, event: str, fields: dict[str, object]) -> str:
+        """Return a line as it is written."""
+        return json.dumps({"time": iso_utc(self._clock()), "event": event, **fields}, ensure_ascii=False) + "\n"
+
+    def put(self, line: str) -> None:
+        """Write a line as it is."""
+        self._stream.write(line)
+        self._stream.flush()
 
 
 class JournalHandler(logging.Handler):
@@ -49,12 +56,12 @@ class JournalHandler(logging.Handler):
 
 
 def to_journal(journal: Journal) -> None:
-    """Send what uvicorn and asyncio log to a journal, and nowhere else; the Kafka client's troubles are told by us."""
+    """Send what uvicorn and asyncio log to a journal, and nowhere else; the Kafka clients' troubles are told by us."""
     for name in ("uvicorn", "asyncio"):
         logger = logging.getLogger(name)
         logger.handlers = [JournalHandler(journal)]
         logger.propagate = False
-    for name in ("kafka", "httpx", "httpcore"):
+    for name in ("kafka", "aiokafka", "httpx", "httpcore"):
         logger = logging.getLogger(name)
         logger.handlers = [logging.NullHandler()]
         logger.propagate = False
