@@ -259,6 +259,9 @@ class InMemoryTarget:
         """See `simpul_connectors.sinks.target.Target`."""
         return len(self._database.tables.get(str(self._table), {}))
 
+    def foresee(self, rows: pl.DataFrame) -> None:
+        """See `simpul_connectors.sinks.target.Target`."""
+
     def write(self, rows: pl.DataFrame, moves: Sequence[Move], parts: Sequence[int] = ()) -> None:  # noqa: ARG002  # parts make no difference here
         """See `simpul_connectors.sinks.target.Target`."""
         check_generation(self.control(), self._generation)

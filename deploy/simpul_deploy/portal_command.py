@@ -1,5 +1,6 @@
 """The command `simpul portal`: the portal of the connectors, with the redrive of the processors."""
 
+import os
 from typing import Annotated
 
 import typer
@@ -20,6 +21,8 @@ def portal(
     """
     if context.invoked_subcommand is not None:
         return
+    # Figures are decoded beside requests, and shall not take every core from them; polars reads this when imported.
+    os.environ.setdefault("POLARS_MAX_THREADS", "1")
     from simpul_connectors.portal.server import serve  # noqa: PLC0415  # a web server, only for this
     from simpul_deploy.redriver import redriver_of  # noqa: PLC0415  # heavy; the same
 

@@ -264,6 +264,16 @@ def test_rows_and_positions_are_stored_together(database: Database, target: Targ
     assert target.positions() == {P0: position(2), P1: position(5)}
 
 
+def test_what_was_done_ahead_of_a_write_is_of_those_rows_only(database: Database, target: Target) -> None:
+    first, second = (shape(frame([event(name, number)]), database.table) for number, name in enumerate("ab", start=1))
+    target.foresee(first)
+    target.write(second, [move(P0, 0, 1)])
+    assert set(database.by_subject()) == {"b"}
+    target.foresee(first)
+    target.write(first, [move(P0, 1, 2)])
+    assert {subject: row["revision"] for subject, row in database.by_subject().items()} == {"a": 1, "b": 2}
+
+
 def test_a_batch_without_rows_moves_the_positions(database: Database, target: Target) -> None:
     refused = Move(P0, Position(), Position(3, 3, 3))
     database.write(target, [], refused)

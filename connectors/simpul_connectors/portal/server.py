@@ -25,6 +25,7 @@ from simpul_connectors.portal.redriving import Redriver
 from simpul_connectors.subscribe.figure_table import FigureTable
 from simpul_connectors.subscribe.follow import Follower
 from simpul_connectors.subscribe.source import KafkaSource
+from simpul_connectors.subscribe.tail import TailLimits
 from simpul_schemas.connection import Connection
 from simpul_schemas.settings import Settings
 from simpul_schemas.web.journal import to_journal
@@ -39,6 +40,9 @@ _SWITCH_SECONDS = 0.0003
 _COLLECT_AFTER = (50_000, 20, 100)
 #: Rows of figures that are put in at a time, between which requests are served: half a millisecond.
 _PIECE_ROWS = 150
+#: Figures that are read at a time, and the rest behind them at most: figures come in bursts, requests at any time.
+_READ_ROWS = 400
+_REST_SECONDS = 0.05
 
 
 def now_micros() -> int:
@@ -76,7 +80,13 @@ async def _run(  # noqa: PLR0913, PLR0917  # what was made ready
 ) -> None:
     portal, options = connection.settings.portal, connection.kafka_options
     table, book, status = FigureTable(), QuarantineBook(), BusStatus()
-    follower = Follower(table, KafkaSource(connection), piece_rows=_PIECE_ROWS)
+    follower = Follower(
+        table,
+        KafkaSource(connection),
+        limits=TailLimits(max_records=_READ_ROWS),
+        piece_rows=_PIECE_ROWS,
+        rest_seconds=_REST_SECONDS,
+    )
     feed = QuarantineFeed(connection.bootstrap_servers, options, book)
     probe = BusProbe(connection.bootstrap_servers, options, status)
     trusted = _split(portal.trusted_proxies)

@@ -118,7 +118,7 @@ class SinkRunner:
         self._looked_at = -math.inf
         #: The reader stands elsewhere than the target: something was read that was not stored.
         self._astray = False
-        self._batches = Batches(self._intake, self._shape, self._limits.max_records, self._limits.poll_seconds)
+        self._batches = Batches(self._intake, self._shape_ahead, self._limits.max_records, self._limits.poll_seconds)
         #: While `run` runs, the reader is nobody else's.
         self._looks_ahead = False
         #: A newer copy writes.
@@ -242,6 +242,11 @@ class SinkRunner:
 
     def _shape(self, frame: pl.DataFrame, blocks: Sequence[Block]) -> pl.DataFrame:
         return shape(self._located(frame, blocks), self._spec.table)
+
+    def _shape_ahead(self, frame: pl.DataFrame, blocks: Sequence[Block]) -> pl.DataFrame:
+        rows = self._shape(frame, blocks)
+        self._target.foresee(rows)
+        return rows
 
     async def _store(self, batch: Batch, should_stop: Callable[[], bool]) -> None:
         blocks, taken, rows = batch.blocks, batch.taken, batch.rows

@@ -206,6 +206,12 @@ class Target(Protocol):
         that is stored already, because an earlier call's answer was cut off, is left as it is.
         """
 
+    def foresee(self, rows: pl.DataFrame) -> None:
+        """Do ahead what can be done of a later `write` of these very rows without the database; from any thread.
+
+        It is only a matter of time: without it, or after another call of it, `write` does the same.
+        """
+
     def sift(self, rows: pl.DataFrame) -> Sifted:
         """Find the rows that the database refuses, by bisection, in a transaction that is rolled back."""
 

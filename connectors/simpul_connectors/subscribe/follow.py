@@ -38,15 +38,17 @@ class Follower:
         views: Those that are followed; all where none are named.
         limits: How much is read at a time, and how long is waited.
         piece_rows: How many rows are put in before others are let in.
+        rest_seconds: Once the table is caught up, those who ask get as much time as the last read took, up to this.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  # what is read, and how gently
         self,
         table: FigureTable,
         source: FigureSource,
         views: Sequence[str] = tuple(VIEW_SPECS),
         limits: TailLimits | None = None,
         piece_rows: int = PIECE_ROWS,
+        rest_seconds: float = 0.0,
     ) -> None:
         #: The newest append time that was put in, by topic; microseconds since the epoch.
         self.appended: dict[str, int] = {}
@@ -54,6 +56,7 @@ class Follower:
         self.unreadable = 0
         self._table = table
         self._piece_rows = piece_rows
+        self._rest_seconds = rest_seconds
         self._views: dict[str, tuple[ViewSpec, FigureIntake]] = {
             view_topic(name): (VIEW_SPECS[name], FigureIntake(VIEW_SPECS[name], source.registry)) for name in views
         }
@@ -101,11 +104,17 @@ class Follower:
                 if until is None and self._tail.ends:
                     until = dict(self._tail.ends)
                 if blocks:
+                    began = asyncio.get_running_loop().time()
                     await self._take(blocks)
+                    await self._rest(asyncio.get_running_loop().time() - began)
                 if until is not None and self._tail.has_reached(until):
                     self._caught_up.set()
         finally:
             await self._tail.close()
+
+    async def _rest(self, spent_seconds: float) -> None:
+        if self.is_caught_up and self._rest_seconds:
+            await asyncio.sleep(min(spent_seconds, self._rest_seconds))
 
     async def _take(self, blocks: Sequence[Block]) -> None:
         for piece in await self._tail.patiently(lambda: self._digest(blocks)):

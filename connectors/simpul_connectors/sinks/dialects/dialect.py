@@ -166,8 +166,12 @@ class Dialect(ABC):
     def open_staging(self, table: Table, found: Found) -> Sequence[str]:
         """Return the statements that leave an empty staging table."""
 
-    def stage(self, cursor: Cursor, table: Table, rows: pl.DataFrame) -> None:
-        """Put rows into the staging table, in bulk."""
+    def pack(self, table: Table, rows: pl.DataFrame) -> Any:  # noqa: ANN401, ARG002  # what `stage` of the same dialect takes
+        """Return rows as they are sent, or None where `stage` does it all; needs no connection."""
+        return None
+
+    def stage(self, cursor: Cursor, table: Table, rows: pl.DataFrame, packed: Any = None) -> None:  # noqa: ANN401, ARG002  # as `pack` made it
+        """Put rows into the staging table, in bulk; `packed` is what `pack` made of them, where that was asked."""
         statement = fill(
             "INSERT INTO {staging} ({columns}) VALUES ({marks})",
             staging=self.staging(table),

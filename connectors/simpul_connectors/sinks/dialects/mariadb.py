@@ -148,7 +148,7 @@ class Mariadb(Dialect):
             ),
         ]
 
-    def stage(self, cursor: Cursor, table: Table, rows: pl.DataFrame) -> None:
+    def stage(self, cursor: Cursor, table: Table, rows: pl.DataFrame, packed: object = None) -> None:  # noqa: ARG002  # as in `Dialect`
         """See `Dialect`."""
         statement = fill(
             "INSERT INTO {staging} ({columns}) VALUES ",

@@ -122,9 +122,12 @@ class Postgresql(Dialect):
             ),
         ]
 
-    def stage(self, cursor: Cursor, table: Table, rows: pl.DataFrame) -> None:
+    def pack(self, table: Table, rows: pl.DataFrame) -> list[memoryview | bytes]:
         """See `Dialect`."""
-        kinds = [column.field.kind for column in table.columns]
+        return list(to_copy_stream(rows.select(table.column_names), [column.field.kind for column in table.columns]))
+
+    def stage(self, cursor: Cursor, table: Table, rows: pl.DataFrame, packed: Any = None) -> None:  # noqa: ANN401  # as `pack` made it
+        """See `Dialect`."""
         statement = fill(
             "COPY {staging} ({columns}) FROM STDIN (FORMAT binary)",
             staging=self.staging(table),
@@ -132,7 +135,7 @@ class Postgresql(Dialect):
         )
         # Without bound values psycopg leaves percent signs as they are.
         with cursor.copy(statement.replace("%%", "%")) as copy:
-            for part in to_copy_stream(rows.select(table.column_names), kinds):
+            for part in packed or self.pack(table, rows):
                 copy.write(part)
 
     def fresh_value(self, column: Column, found: Found) -> str:

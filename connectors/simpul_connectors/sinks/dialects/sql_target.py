@@ -10,7 +10,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import polars as pl
 
@@ -83,6 +83,8 @@ class SqlTarget:
         self._sink = sink
         self._connection: Connection | None = None
         self._found: Found | None = None
+        #: Rows that are to be written, and what was done ahead of them.
+        self._foreseen: tuple[pl.DataFrame | None, Any] = (None, None)
         self._generation: int | None = None
 
     # What is there, and what is lacking.
@@ -268,7 +270,7 @@ class SqlTarget:
             return
         start = 0
         for height in parts:
-            self._put(cursor, rows.slice(start, height))
+            self._put(cursor, rows if height == rows.height else rows.slice(start, height))
             start += height
         reach("merged")
         self._ledger.move(cursor, moves, stored)
@@ -283,7 +285,8 @@ class SqlTarget:
             return
         for statement in dialect.open_staging(table, found):
             cursor.execute(statement, ())
-        dialect.stage(cursor, table, rows)
+        foreseen, packed = self._foreseen
+        dialect.stage(cursor, table, rows, packed if foreseen is rows else None)
         reach("staged")
         if table.withdraw is Withdraw.DELETE:
             self._ledger.take_out(cursor, found)
@@ -296,6 +299,10 @@ class SqlTarget:
         if self._found is None:
             self._found = self._dialect.found(cursor, self._table.path)
         return self._found
+
+    def foresee(self, rows: pl.DataFrame) -> None:
+        """See `simpul_connectors.sinks.target.Target`."""
+        self._foreseen = (rows, self._dialect.pack(self._table, rows))
 
     def sift(self, rows: pl.DataFrame) -> Sifted:
         """See `simpul_connectors.sinks.target.Target`."""
