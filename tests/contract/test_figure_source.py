@@ -4,6 +4,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,13 +53,15 @@ class Bus:
 class KafkaBus(Bus):
     """The same on a real broker: what is published in memory is sent there, with the id of the real registry."""
 
-    def __init__(self, names: dict[str, str], servers: Any) -> None:
+    def __init__(self, names: dict[str, str], servers: Any, cache: Path) -> None:
         from simpul_deploy.bus import ensure_topics
 
         super().__init__(names)
         settings = {
             "SIMPUL__KAFKA__BOOTSTRAP_SERVERS": servers.bootstrap_servers,
             "SIMPUL__REGISTRY__URL": servers.registry_url,
+            # Of its own: another registry may have had this address before, with other ids.
+            "SIMPUL__CACHE_DIR": str(cache),
         }
         self._servers = servers.bootstrap_servers
         self._connection = connect(load_settings(settings))
@@ -100,13 +103,13 @@ class KafkaBus(Bus):
 
 
 @pytest.fixture(params=["memory", pytest.param("kafka", marks=pytest.mark.stack)])
-def bus(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bus]:
+def bus(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Bus]:
     names = {name: f"uji.{uuid.uuid4().hex}" for name in ("incident", "completeness", "restatement")}
     for module in (feed, follow, testing):
         monkeypatch.setattr(module, "view_topic", lambda _: names["incident"])
     monkeypatch.setattr(follow, "COVERAGE_TOPIC", names["completeness"])
     monkeypatch.setattr(follow, "restatement_topic", lambda _: names["restatement"])
-    made = Bus(names) if request.param == "memory" else KafkaBus(names, request.getfixturevalue("servers"))
+    made = Bus(names) if request.param == "memory" else KafkaBus(names, request.getfixturevalue("servers"), tmp_path)
     yield made
     made.close()
 
