@@ -4,7 +4,6 @@ Data goes to stdout, words to stderr. Errors propagate: the program turns them i
 """
 
 import asyncio
-import json
 import signal
 import sys
 import time
@@ -54,7 +53,7 @@ def lint(sink: Sink, as_json: AsJson = False) -> None:  # noqa: FBT002  # a flag
     found = {"sink": spec.name, "table": str(spec.table), "mode": spec.mode, "key": spec.table.key, "columns": columns}
     _say(f"Berkas sink '{spec.name}' benar.", f"The file of sink '{spec.name}' is right.")
     if as_json:
-        sys.stdout.write(json.dumps(found, indent=2) + "\n")
+        print_json(found)
     else:
         sys.stdout.write("".join(f"{name:<32}{field}\n" for name, field in columns.items()))
 
@@ -194,7 +193,7 @@ def _print_plan(found: "Plan", *, as_json: bool) -> None:
             "blocks": [{"id": text.indonesian, "en": text.english} for text in found.blocks],
         }
         steps = [step.statement for step in found.steps]
-        sys.stdout.write(json.dumps({"statements": steps, **texts}, indent=2, ensure_ascii=False) + "\n")
+        print_json({"statements": steps, **texts})
         return
     for step in found.steps:
         _say(step.about.indonesian, step.about.english)

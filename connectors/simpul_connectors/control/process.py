@@ -96,7 +96,7 @@ class _Process:
         with closing(target):
             if not _prepare(target, orders):
                 return Ended(spec)
-            servers, options = link.bootstrap_servers, connection.client_options(link.settings.kafka)
+            servers, options = link.bootstrap_servers, link.kafka_options
             cluster = asyncio.run(kafka_log.cluster_id(servers, **options))
             if was_away:
                 orders.on_outage(None)

@@ -1,6 +1,5 @@
 """The commands `simpul portal operator ...`; `simpul portal` itself is in `simpul_deploy.portal_command`."""
 
-import json
 import sys
 from typing import Annotated
 
@@ -8,6 +7,7 @@ import typer
 
 from simpul_connectors.portal.operators import Operator
 from simpul_schemas.settings import load_settings
+from simpul_schemas.stdout import print_json
 from simpul_schemas.times import iso_utc
 
 _DAYS = 365
@@ -46,7 +46,7 @@ def operator_list(as_json: Json = False) -> None:  # noqa: FBT002  # a flag of t
 
     found = operator_file(load_settings()).all()
     if as_json:
-        sys.stdout.write(json.dumps([_describe(one) for one in found], ensure_ascii=False, indent=2) + "\n")
+        print_json([_describe(one) for one in found])
         return
     for one in found:
         sys.stdout.write(

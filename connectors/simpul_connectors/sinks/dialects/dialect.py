@@ -291,6 +291,13 @@ class Dialect(ABC):
         return str(error)
 
 
+class AnyDriverDialect(Dialect):
+    """A dialect whose driver is the operator's choice; `errors` are what that driver raises."""
+
+    def __init__(self, errors: tuple[type[BaseException], ...]) -> None:
+        self.errors = errors  # type: ignore[misc]  # the driver is passed in
+
+
 def with_doubled(quote: str, name: str, end: str = "") -> str:
     """Quote a name, its quotes doubled; no database takes a NUL in one."""
     end = end or quote

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 from simpul_connectors.sinks.dialects.dialect import (
+    AnyDriverDialect,
     Connection,
     Cursor,
-    Dialect,
     Trouble,
     fill,
     unique_sets,
@@ -39,7 +39,7 @@ def oracle_target(
     return SqlTarget(Oracle(errors), connect, where, sink, table)
 
 
-class Oracle(Dialect):
+class Oracle(AnyDriverDialect):
     """See `Dialect`."""
 
     types: ClassVar[Mapping[Kind, str]] = {
@@ -50,9 +50,6 @@ class Oracle(Dialect):
         Kind.JSON: "clob",
     }
     bigint = "number(19)"
-
-    def __init__(self, errors: tuple[type[BaseException], ...]) -> None:
-        self.errors = errors  # type: ignore[misc]  # the driver is passed in
 
     def quote(self, name: str) -> str:
         """See `Dialect`; no name of Oracle can hold a quote, so such a one is refused by it."""

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 from simpul_connectors.sinks.dialects.dialect import (
+    AnyDriverDialect,
     Connection,
     Cursor,
-    Dialect,
     Trouble,
     fill,
     unique_sets,
@@ -38,7 +38,7 @@ def sqlserver_target(
     return SqlTarget(Sqlserver(errors), connect, where, sink, table)
 
 
-class Sqlserver(Dialect):
+class Sqlserver(AnyDriverDialect):
     """See `Dialect`."""
 
     types: ClassVar[Mapping[Kind, str]] = {
@@ -49,9 +49,6 @@ class Sqlserver(Dialect):
         Kind.JSON: "nvarchar(max)",
     }
     transactional_ddl: ClassVar[bool] = True
-
-    def __init__(self, errors: tuple[type[BaseException], ...]) -> None:
-        self.errors = errors  # type: ignore[misc]  # the driver is passed in
 
     def quote(self, name: str) -> str:
         """See `Dialect`; a percent sign is doubled, as values are bound by it."""

@@ -204,8 +204,8 @@ def test_a_cache_that_is_a_file_is_told(repository: Repository, tmp_path: Path) 
 
 
 def test_the_mirror_is_used_when_it_is_named() -> None:
-    assert repository_address({"SIMPUL_MAVEN_REPOSITORY": "http://mirror.example/maven/"}) == (
-        "http://mirror.example/maven"
+    assert repository_address({"SIMPUL_MAVEN_REPOSITORY": "http://cermin.example/jar/"}) == (
+        "http://cermin.example/jar"
     )
 
 
