@@ -35,15 +35,18 @@ _Answer = TypeVar("_Answer")
 class Limits:
     """How much is done at a time.
 
-    Figures that changed are published when nothing came for `quiet_seconds`; a stage that is behind publishes them
-    every `publish_seconds`, or after `publish_batches`.
+    Figures that changed are published when nothing came for `quiet_seconds`, and where something comes all the time
+    every `publish_seconds`. A stage whose last batch had `behind_records` or more is behind, and a figure would be
+    published again and again before it is right: it waits for `publish_records`, or for `behind_seconds`.
     """
 
     max_records: int = 50_000
     poll_seconds: float = 0.5
     quiet_seconds: float = 0.02
-    publish_seconds: float = 2.0
-    publish_batches: int = 8
+    publish_seconds: float = 1.0
+    behind_records: int = 20_000
+    behind_seconds: float = 10.0
+    publish_records: int = 400_000
 
 
 @dataclass
@@ -80,7 +83,8 @@ class Worker:
         self._thread: asyncio.Future[Any] | None = None
         self._sending: asyncio.Task[_Sent] | None = None
         self._acknowledged = _Sent()
-        self._unpublished_batches = 1  # a store may have figures left over from an earlier run
+        self._unpublished_records = 1  # a store may have figures left over from an earlier run
+        self._is_behind = False
         self._published_at = clock()
         self._changes = self._changes_seen = 0
         self._ends: Mapping[Partition, int] = {}
@@ -133,7 +137,7 @@ class Worker:
         When it returns 0, every figure is published, and all that was sent is acknowledged and settled.
         """
         limits = self._limits
-        hurried = self._unpublished_batches and self._owns(reader)
+        hurried = self._unpublished_records and self._owns(reader)
         wait = limits.quiet_seconds if hurried else limits.poll_seconds
         read = await reader.read(limits.max_records, wait)
         blocks = self._unseen(read)
@@ -177,13 +181,15 @@ class Worker:
             raise
         self._acknowledged = _Sent()
         self._positions.update(moved)
-        self._unpublished_batches += 1
+        count = sum(len(block.values) for block in blocks)
+        self._unpublished_records += count
+        self._is_behind = count >= self._limits.behind_records
         return outgoing, [] if number is None else [number]
 
     def _due(self) -> tuple[Sequence[Outgoing], list[bytes]]:
         with self._store.snapshot() as snapshot:
             due = self._stage.due(snapshot)
-        self._unpublished_batches = 0
+        self._unpublished_records = 0
         self._published_at = self._clock()
         return due.records, list(due.entries)
 
@@ -203,7 +209,7 @@ class Worker:
         self._ends = dict(await reader.end_offsets())
         await self._check(reader, self._ends)
         if await self._in_thread(self._publish_again):
-            self._unpublished_batches += 1
+            self._unpublished_records += 1
         self._takes_over = True
 
     async def _check(self, reader: LogReader, ends: Mapping[Partition, int]) -> None:
@@ -230,10 +236,12 @@ class Worker:
         return any(partition.topic in topics for partition in reader.assigned())
 
     def _publishes_now(self, *, idle: bool) -> bool:
-        if not self._unpublished_batches:
+        if not self._unpublished_records:
             return False
-        late = self._clock() - self._published_at >= self._limits.publish_seconds
-        return idle or late or self._unpublished_batches >= self._limits.publish_batches
+        limits = self._limits
+        late = limits.behind_seconds if self._is_behind else limits.publish_seconds
+        many = self._unpublished_records >= limits.publish_records
+        return idle or many or self._clock() - self._published_at >= late
 
     async def _send(self, records: Sequence[Outgoing], sent: _Sent) -> _Sent:
         await self._writer.send(records)

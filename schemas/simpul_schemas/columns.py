@@ -33,6 +33,8 @@ ROW = "_row"
 _REFEREE_AT_ONCE = 32
 #: Rows are turned into a batch after so many bytes of bodies, since as Python objects they take a hundred times that.
 _REFEREED_BYTES = 1 << 16
+#: Bodies are decoded so many bytes at a time, since what is made on the way to a frame takes as much as the frame.
+_PIECE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -87,23 +89,26 @@ class BlockDecoder:
 
     def _doubtful(self, bodies: list[bytes]) -> Decoded:
         """Decode what the quickest reader did not."""
-        good: list[pa.RecordBatch] = []
+        frames: list[pl.DataFrame] = []
         doubtful: list[int] = []
         if max(map(len, bodies)) <= MAX_BODY_BYTES:
-            self._decode(bodies, 0, good, doubtful)
+            for start, piece in _pieces(bodies):
+                good: list[pa.RecordBatch] = []
+                self._decode(piece, start, good, doubtful)
+                frames.append(self._frame(good))
         else:
             doubtful.extend(range(len(bodies)))
         malformed: dict[int, str] = {}
         if doubtful:
-            good.extend(self._referee(bodies, doubtful, malformed))
-        return Decoded(self._frame(good), malformed)
+            frames.append(self._frame(list(self._referee(bodies, doubtful, malformed))))
+        return Decoded(pl.concat(frames, rechunk=False), malformed)
 
     def _frame(self, batches: Sequence[pa.RecordBatch]) -> pl.DataFrame:
         frame = pl.from_arrow(pa.Table.from_batches(batches, schema=self._arrow).select(self._wanted))
         assert isinstance(frame, pl.DataFrame)  # noqa: S101  # a table never becomes a series
         return frame
 
-    def _decode(self, bodies: list[bytes], start: int, good: list[pa.RecordBatch], doubtful: list[int]) -> None:
+    def _decode(self, bodies: Sequence[bytes], start: int, good: list[pa.RecordBatch], doubtful: list[int]) -> None:
         """Put what is beyond doubt into `good`, and the positions of the rest into `doubtful`."""
         if not bodies:
             return
@@ -123,7 +128,7 @@ class BlockDecoder:
             self._decode(bodies[:middle], start, good, doubtful)
             self._decode(bodies[middle:], start + middle, good, doubtful)
 
-    def _attempt(self, bodies: list[bytes]) -> tuple[pa.RecordBatch, pa.Array] | None:
+    def _attempt(self, bodies: Sequence[bytes]) -> tuple[pa.RecordBatch, pa.Array] | None:
         """Decode bodies at once and say which are sound; None where one of them spoils it for all."""
         try:
             batch = pyruhvro.deserialize_array(bodies, self._plain)
@@ -159,6 +164,18 @@ class BlockDecoder:
                 yield pa.RecordBatch.from_pylist(records, schema=self._arrow)
                 records, size = [], 0
         yield pa.RecordBatch.from_pylist(records, schema=self._arrow)
+
+
+def _pieces(bodies: Sequence[bytes]) -> Iterator[tuple[int, Sequence[bytes]]]:
+    """Cut bodies into pieces of about `_PIECE_BYTES`, each with the position of its first one."""
+    start = size = 0
+    for position, body in enumerate(bodies):
+        size += len(body)
+        if size >= _PIECE_BYTES:
+            yield start, bodies[start : position + 1]
+            start, size = position + 1, 0
+    if start < len(bodies):
+        yield start, bodies[start:]
 
 
 def _in_order(parts: Sequence[Decoded]) -> Decoded:

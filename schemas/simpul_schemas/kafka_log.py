@@ -1,7 +1,7 @@
 """The log on a real Kafka broker, by aiokafka.
 
-What a reader holds is bounded: a partition's fetch by `_PARTITION_FETCH_BYTES` as it is sent and by `MAX_BATCH_BYTES`
-unpacked, and one answer of `read` by `READ_BYTES`, whatever number of records was asked for.
+What a reader holds is bounded, whatever number of partitions it has: a fetch by `_FETCH_BYTES` as it is sent, its
+batches by `MAX_BATCH_BYTES` unpacked, and one answer of `read` by `READ_BYTES`, however many records were asked for.
 """
 
 import asyncio
@@ -18,15 +18,19 @@ from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitio
 from aiokafka.errors import KafkaError
 
 from simpul_schemas.errors import BrokerUnavailable
-from simpul_schemas.fetched import Run, in_runs
+from simpul_schemas.fetched import in_runs
 from simpul_schemas.log import Block, Outgoing, Partition, StartOffset
-from simpul_schemas.slices import Slices
+from simpul_schemas.slices import Longs, Slices
 
-#: Bytes of keys and values in one answer of `read`; a single record may be larger. Decoding takes up to 22 bytes for
-#: each (lists full of empty items), which is less than 100 MiB, and 25,000 ordinary events fit in.
-READ_BYTES = 4 << 20
+#: What one answer of `read` weighs at most, see `weights`; one record may be heavier. It holds 40,000 ordinary events.
+READ_BYTES = 8 << 20
+#: Bytes of an ordinary record.
+_ORDINARY_BYTES = 256
 _FETCH_BYTES = 16 << 20
-_PARTITION_FETCH_BYTES = 4 << 20
+_PARTITION_FETCH_BYTES = 8 << 20
+#: aiokafka fetches the other partitions when one was not read for a tenth of a second, until all are in memory, however
+#: many there are. So it is told to wait until what one fetch has brought was read.
+_PREFETCH_SECONDS = 60.0
 #: Bytes of one batch that is sent.
 _SEND_BYTES = 512 << 10
 #: A dead worker's partitions are handed on after this; a live one says so three times in between.
@@ -44,22 +48,35 @@ def _of(partition: aiokafka.TopicPartition) -> Partition:
     return Partition(partition.topic, partition.partition)
 
 
-def cut(blocks: Sequence[Block], max_records: int, max_bytes: int) -> tuple[list[Block], list[Block]]:
-    """Cut blocks behind so many records or bytes of keys and values, whichever comes first, but not before the first.
+def weights(sizes: Longs) -> Longs:
+    """Return what records of so many bytes weigh: bytes, but twice those that are beyond an ordinary record's.
+
+    Decoding takes up to 22 bytes for each byte of a list of empty items, and only a long record is mostly lists.
+    """
+    found: Longs = sizes + np.maximum(sizes - _ORDINARY_BYTES, 0)
+    return found
+
+
+def _weights(block: Block) -> Longs:
+    return weights(Slices.of(block.values).sizes + Slices.of(block.keys).sizes)
+
+
+def cut(blocks: Sequence[Block], max_records: int, max_weight: int) -> tuple[list[Block], list[Block]]:
+    """Cut blocks behind so many records or so much weight, whichever comes first, but not before the first.
 
     Returns what comes before the cut and what comes behind it.
     """
     now: list[Block] = []
     for number, block in enumerate(blocks):
-        sizes = Slices.of(block.values).sizes + Slices.of(block.keys).sizes
-        fits = min(int(np.searchsorted(np.cumsum(sizes), max_bytes, "right")), max_records)
+        weighed = _weights(block)
+        fits = min(int(np.searchsorted(np.cumsum(weighed), max_weight, "right")), max_records)
         if not fits and not now:
             fits = 1
         if fits < len(block.values):
             before = [_part(block, 0, fits)] if fits else []
             return now + before, [_part(block, fits, len(block.values)), *blocks[number + 1 :]]
         max_records -= fits
-        max_bytes -= int(sizes.sum())
+        max_weight -= int(weighed.sum())
         now.append(block)
     return now, []
 
@@ -74,11 +91,10 @@ def _part(block: Block, start: int, end: int) -> Block:
     )
 
 
-def _joined(partition: Partition, runs: Sequence[Run]) -> Block:
+def _joined(partition: Partition, runs: Sequence[Block]) -> Block:
     """Make one block of runs that follow on each other."""
     if len(runs) == 1:
-        (run,) = runs
-        return Block(partition, run.values, run.keys, run.offsets, run.timestamps)
+        return runs[0]
     first, last = runs[0].offsets[0], runs[-1].offsets[-1]
     whole = last - first + 1 == sum(len(run.offsets) for run in runs)
     return Block(
@@ -160,6 +176,7 @@ class _Reader:
         except (KafkaError, OSError) as error:
             await consumer.stop()
             raise _unavailable(self._bootstrap_servers) from error
+        consumer._fetcher._prefetch_backoff = _PREFETCH_SECONDS  # noqa: SLF001  # there is no setting for it
         self._consumer = consumer
 
     async def stop(self) -> None:
@@ -175,28 +192,31 @@ class _Reader:
 
     async def read(self, max_records: int, timeout_seconds: float) -> list[Block]:
         """See `simpul_schemas.log`."""
-        if not self._held:
-            self._held = await self._fetch(max_records, timeout_seconds)
-        blocks, self._held = cut(self._held, max_records, READ_BYTES)
-        return blocks
+        await self._fetch(max_records, timeout_seconds)
+        runs, self._held = cut(self._held, max_records, READ_BYTES)
+        found: dict[Partition, list[Block]] = {}
+        for run in runs:
+            found.setdefault(run.partition, []).append(run)
+        return [_joined(partition, blocks) for partition, blocks in found.items()]
 
-    async def _fetch(self, max_records: int, timeout_seconds: float) -> list[Block]:
-        """Take what was fetched, a run at a time, until it is enough; wait only for the first one."""
-        found: dict[Partition, list[Run]] = {}
-        wait, size = int(timeout_seconds * 1000), 0
+    async def _fetch(self, max_records: int, timeout_seconds: float) -> None:
+        """Hold what was fetched, a run at a time, until it is enough; wait only for the first one."""
+        wait = 0 if self._held else int(timeout_seconds * 1000)
+        records = sum(len(run.values) for run in self._held)
+        weight = sum(int(_weights(run).sum()) for run in self._held)
         try:
-            while max_records > 0 and size < READ_BYTES:
+            while records < max_records and weight < READ_BYTES:
                 fetched = await self._connected.getmany(timeout_ms=wait, max_records=1)
                 if not fetched:
                     break
                 for partition, (run,) in fetched.items():
-                    found.setdefault(_of(partition), []).append(run)
-                    max_records -= len(run.values)
-                    size += int(Slices.of(run.values).sizes.sum())
+                    held = Block(_of(partition), run.values, run.keys, run.offsets, run.timestamps)
+                    self._held.append(held)
+                    records += len(run.values)
+                    weight += int(_weights(held).sum())
                 wait = 0
         except KafkaError as error:
             raise _unavailable(self._bootstrap_servers) from error
-        return [_joined(partition, runs) for partition, runs in found.items()]
 
     def assigned(self) -> frozenset[Partition]:
         """See `simpul_schemas.log`."""

@@ -155,7 +155,7 @@ def test_a_bomb_is_read_as_one_record_and_what_lies_around_it_as_well(log: Make,
 def test_one_answer_is_bounded_in_bytes_and_the_rest_comes_with_the_next(log: Make) -> None:
     writer, make_reader, make_topics = log
     (topic,) = make_topics(1)
-    values = [b"%02d" % number + bytes(READ_BYTES // 8) for number in range(20)]
+    values = [b"%02d" % number + bytes(READ_BYTES // 16) for number in range(40)]
 
     async def use() -> None:
         await writer.start()
@@ -170,6 +170,29 @@ def test_one_answer_is_bounded_in_bytes_and_the_rest_comes_with_the_next(log: Ma
                 assert sum(len(value or b"") for value in answer) <= READ_BYTES
                 found.extend(answer)
         assert found == values
+        await reader.stop()
+
+    run(use)
+
+
+@pytest.mark.parametrize("log", ["kafka assigned", "kafka group"], indirect=True)
+def test_no_more_is_fetched_ahead_than_one_fetch_brings_however_many_partitions_there_are(log: Make) -> None:
+    writer, make_reader, make_topics = log
+    topics = make_topics(12)
+    megabyte = bytes(1_000_000)
+
+    async def use() -> None:
+        await writer.start()
+        await writer.send([Outgoing(topic, b"k", megabyte) for topic in topics for _ in range(4)])
+        await writer.stop()
+        reader = make_reader(topics, lambda _: 0)
+        await reader.start()
+        async with asyncio.timeout(30):
+            while not await reader.read(1, 0.2):
+                pass
+        await asyncio.sleep(1)  # aiokafka would have fetched all 48 MiB meanwhile
+        ahead = reader._consumer._fetcher._records  # type: ignore[attr-defined]
+        assert 1 <= len(ahead) <= 5  # partitions of 4 MiB each, of 16 MiB that are asked for at once
         await reader.stop()
 
     run(use)

@@ -83,7 +83,7 @@ class Bus:
             for stage, store, topics in zip(
                 (first, second), self.stores, (self.topics, [partial_topic(SPEC.name)]), strict=True
             ):
-                limits = Limits(self.batch, 0, 0, publish_batches=2)
+                limits = Limits(self.batch, 0, 0, publish_records=2 * self.batch)
                 worker = Worker(stage, store, InMemoryWriter(self.log), limits)
                 reader = InMemoryReader(self.log, topics, worker.start_offset)
                 await reader.start()

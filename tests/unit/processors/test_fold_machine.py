@@ -80,7 +80,11 @@ class Life:
         stage = self._make_stage()
         writer = InMemoryWriter(self._machine.log, self._die_in_sending if dies == "sending" else None)
         limits = Limits(
-            max_records=batch, poll_seconds=0, quiet_seconds=0, publish_batches=1 if publishes else 9, publish_seconds=9
+            max_records=batch,
+            poll_seconds=0,
+            quiet_seconds=0,
+            publish_records=1 if publishes else 10**6,
+            publish_seconds=9,
         )
         worker = Worker(stage, self.store, writer, limits, clock=lambda: 0.0)
         if dies == "folding":

@@ -68,7 +68,7 @@ class Side:
     def start(self) -> None:
         self.worker = Worker(
             self._make(), self.store, InMemoryWriter(self._log, self._before_send),
-            Limits(self._chance.choice([11, 97, 1000]), 0, 0, publish_batches=self._chance.choice([1, 3, 100])),
+            Limits(self._chance.choice([11, 97, 1000]), 0, 0, publish_records=self._chance.choice([1, 300, 10**6])),
         )  # fmt: skip
         self.reader: InMemoryReader | None = None
 

@@ -148,16 +148,16 @@ def test_a_worker_that_has_lost_its_partition_publishes_nothing_until_it_is_give
     assert {revisions[-1] for revisions in figures(log).values()} == {(1, 5)}
 
 
-def test_a_worker_that_is_behind_publishes_after_some_batches_and_sends_each_group_once(
+def test_a_worker_publishes_after_so_many_records_and_sends_each_group_once(
     registry: InMemoryRegistry,
 ) -> None:
     log = InMemoryLog()
     for revision in range(1, 41):
         log.append(partial(registry, revision, revision))
 
-    async def play(batches: int) -> int:
+    async def play(records: int) -> int:
         side = Side(log, registry)
-        side.worker._limits = Limits(max_records=1, poll_seconds=0, quiet_seconds=0, publish_batches=batches)
+        side.worker._limits = Limits(max_records=1, poll_seconds=0, quiet_seconds=0, publish_records=records)
         await side.reader.start()
         await side.rest()
         return max(map(len, figures(log).values()))
@@ -167,7 +167,10 @@ def test_a_worker_that_is_behind_publishes_after_some_batches_and_sends_each_gro
     assert asyncio.run(play(1000)) == 1
 
 
-def test_a_worker_that_is_behind_publishes_when_time_is_up(registry: InMemoryRegistry) -> None:
+@pytest.mark.parametrize("behind_records", [1, 2])
+def test_a_worker_that_is_behind_lets_more_time_pass_before_it_publishes(
+    registry: InMemoryRegistry, behind_records: int
+) -> None:
     log = InMemoryLog()
     for revision in range(1, 21):
         log.append(partial(registry, revision, revision))
@@ -175,12 +178,12 @@ def test_a_worker_that_is_behind_publishes_when_time_is_up(registry: InMemoryReg
 
     async def play() -> None:
         side = Side(log, registry, clock=lambda: float(next(ticks)))
-        side.worker._limits = Limits(1, 0, 0, publish_seconds=5, publish_batches=1000)
+        side.worker._limits = Limits(1, 0, 0, publish_seconds=5, behind_records=behind_records, behind_seconds=10)
         await side.reader.start()
         await side.rest()
 
     asyncio.run(play())
-    assert {len(revisions) for revisions in figures(log).values()} == {4}
+    assert {len(revisions) for revisions in figures(log).values()} == {2 if behind_records == 1 else 4}
 
 
 def test_what_was_not_acknowledged_is_sent_again_by_the_next_run(registry: InMemoryRegistry) -> None:
