@@ -43,7 +43,7 @@ from simpul_schemas.registry import Registry
 _log = logging.getLogger(__name__)
 
 #: Changes when the layout of a store does, so that an old one is rebuilt from the log.
-LAYOUT = 2
+LAYOUT = 3
 #: A run that lasted so long was a good one: the next wait begins small again.
 _STEADY_SECONDS = 60.0
 #: Objects and rounds after which the garbage collector looks; Python's own numbers are meant for small programs.

@@ -26,8 +26,9 @@ def worker(
 
     Several workers share the partitions. Example: simpul worker --name pagi
     """
-    # A worker is meant for one core; polars reads this when it is imported.
+    # A worker is meant for one core; polars and numpy read this when they are imported.
     os.environ.setdefault("POLARS_MAX_THREADS", "1")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from simpul_processors.app import WorkerSettings, run_worker  # noqa: PLC0415  # heavy; only when it is run
     from simpul_processors.lock import claim_folder  # noqa: PLC0415  # the same
     from simpul_processors.worker import Limits  # noqa: PLC0415  # the same

@@ -126,11 +126,11 @@ class FigureStage:
         """
         if older.is_empty():
             return []
-        newest = self._fold.newest(transaction, keys.to_list())
+        revisions, measures = self._fold.newest(transaction, keys.to_list())
         spec = self._spec
         figures = older.with_columns(
-            pl.Series("revision", newest["revision"]),
-            *(pl.Series(name, newest["measures"][:, at]) for at, name in enumerate(spec.measure_names)),
+            pl.Series("revision", revisions),
+            *(pl.Series(name, measures[:, at]) for at, name in enumerate(spec.measure_names)),
         ).unique((_WHOLE, "origin"), keep="first", maintain_order=True)
         if spec.unfolds:
             figures = _folded(figures, spec)

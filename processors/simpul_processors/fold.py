@@ -8,7 +8,7 @@ Layout in the store, all integers little-endian, 64 bits:
 
 | space | key | value |
 |---|---|---|
-| entities | entity key | revision, id (two words), content, base group, then one word a measure |
+| entities | entity key | revision, id (two words), content, base group, a word a measure, a byte each that is a flag |
 | groups | target group | one word a measure |
 | names | base or target group | its text |
 | dirty | number | target groups that changed and were not published since |
@@ -20,9 +20,10 @@ next turn. By chance this does not happen, but somebody could look for such text
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -94,20 +95,28 @@ class Fold:
 
     Args:
         measures: Names of the measures, columns of 64-bit integers in every batch.
+        flags: Those of them that an entity adds a 0 or a 1 to, of which a byte is kept: most of a store is entities.
         targets: Gives for the text of a base group the texts of the groups that it adds to; None where every group
             adds to itself alone.
     """
 
-    def __init__(self, measures: Sequence[str], targets: Callable[[str], Sequence[str]] | None = None) -> None:
+    def __init__(
+        self,
+        measures: Sequence[str],
+        targets: Callable[[str], Sequence[str]] | None = None,
+        flags: Collection[str] = (),
+    ) -> None:
         self._measures = list(measures)
         self._targets = targets
+        self._flags = np.array([name in flags for name in measures], np.bool_)
         self._entity = np.dtype(
             [
                 ("revision", "<i8"),
                 ("id", "<u8", 2),
                 ("content", "<u8"),
                 ("group", "<u8"),
-                ("measures", "<i8", len(self._measures)),
+                ("amounts", "<i8", (np.count_nonzero(~self._flags),)),
+                ("flags", "<i1", (np.count_nonzero(self._flags),)),
             ]
         )
         self._numbers: dict[str, int] = {}
@@ -138,7 +147,7 @@ class Fold:
         self._put(transaction, list(compress(keys, ranking.won.tolist())), stored)
         base, delta = _sum_by(
             np.concatenate([stored["group"], replaced["group"]]),
-            np.concatenate([stored["measures"], -replaced["measures"]]),
+            np.concatenate([batch.measures[winners], -self._measures_in(replaced)]),
         )
         touched, appeared = self._add(transaction, base, delta)
         if self._targets is None:
@@ -148,14 +157,18 @@ class Fold:
         return _applied(ranking, rows, np.flatnonzero(first)[~known], touched, appeared)
 
     def _put(self, transaction: Transaction, keys: Sequence[bytes], entities: npt.NDArray[np.void]) -> None:
-        raw, width = entities.tobytes(), self._entity.itemsize
-        values = [raw[at : at + width] for at in range(0, len(raw), width)]
-        transaction.put(Space.ENTITIES, list(zip(keys, values, strict=True)))
+        transaction.put(Space.ENTITIES, list(zip(keys, _octets(entities), strict=True)))
 
     def _entities(self, rows: Rows, groups: Words, measures: Longs) -> npt.NDArray[np.void]:
         found = np.empty(len(rows), self._entity)
         found["revision"], found["id"], found["content"] = rows.revisions, rows.ids, rows.contents
-        found["group"], found["measures"] = groups, measures
+        found["group"] = groups
+        found["amounts"], found["flags"] = measures[:, ~self._flags], measures[:, self._flags]
+        return found
+
+    def _measures_in(self, entities: npt.NDArray[np.void]) -> Longs:
+        found = np.empty((len(entities), len(self._measures)), np.int64)
+        found[:, ~self._flags], found[:, self._flags] = entities["amounts"], entities["flags"]
         return found
 
     def _add(self, transaction: Transaction, base: Words, delta: Longs) -> tuple[Words, Words]:
@@ -173,9 +186,7 @@ class Fold:
         keys = _pack_all(touched)
         found = transaction.get(Space.GROUPS, keys)
         values = self._measures_of(found, keys) + sums
-        raw, width = values.astype("<i8").tobytes(), 8 * len(self._measures)
-        parts = [raw[at : at + width] for at in range(0, len(raw), width)]
-        transaction.put(Space.GROUPS, list(zip(keys, parts, strict=True)))
+        transaction.put(Space.GROUPS, list(zip(keys, _octets(values.astype("<i8")), strict=True)))
         transaction.append(Space.DIRTY, touched.astype("<u8").tobytes())
         return touched, touched[np.fromiter((key not in found for key in keys), np.bool_, len(keys))]
 
@@ -197,11 +208,12 @@ class Fold:
         values = self._measures_of(snapshot.get(Space.GROUPS, keys), keys)
         return Due(self.texts(snapshot, groups.tolist()), values, [key for key, _ in entries])
 
-    def newest(self, snapshot: Snapshot, keys: Sequence[str]) -> npt.NDArray[np.void]:
-        """Return what the store has of entities that it knows: a row a key, with `revision` and `measures`."""
+    def newest(self, snapshot: Snapshot, keys: Sequence[str]) -> tuple[Longs, Longs]:
+        """Return what the store has of entities that it knows: for each key the revision, and a row of measures."""
         packed = [key.encode() for key in keys]
         found = snapshot.get(Space.ENTITIES, sorted(set(packed)))
-        return np.frombuffer(b"".join(found[key] for key in packed), self._entity)
+        entities = np.frombuffer(b"".join(found[key] for key in packed), self._entity)
+        return entities["revision"], self._measures_in(entities)
 
     def _targets_of(self, transaction: Transaction, base: Sequence[int]) -> list[Words]:
         """Return the numbers of the groups that each base group adds to."""
@@ -216,12 +228,15 @@ class Fold:
 
     def _number(self, transaction: Transaction, texts: Sequence[str]) -> list[int]:
         """Return the numbers of group texts; one that this process meets first is named in the store."""
-        strange = {text.encode() for text in texts if text not in self._numbers}
+        known = list(map(self._numbers.get, texts))
+        new = [text for text, number in zip(texts, known, strict=True) if number is None]
+        strange = {text.encode() for text in new}
         turn = 0
         while strange:
             strange = self._name(transaction, strange, turn)
             turn += 1
-        return [self._numbers[text] for text in texts]
+        named = map(self._numbers.__getitem__, new)
+        return [next(named) if number is None else number for number in known]
 
     def _name(self, transaction: Transaction, strange: Iterable[bytes], turn: int) -> set[bytes]:
         """Learn or give the numbers of texts; returns those whose number in this turn is that of another text."""
@@ -322,8 +337,15 @@ def _pack(number: int) -> bytes:
 
 
 def _pack_all(numbers: Words) -> list[bytes]:
-    raw = numbers.astype(">u8").tobytes()
-    return [raw[at : at + 8] for at in range(0, len(raw), 8)]
+    return _octets(numbers.astype(">u8"))
+
+
+def _octets(rows: npt.NDArray[Any]) -> list[bytes]:
+    """Return the bytes of every row."""
+    if not len(rows):
+        return []
+    found: list[bytes] = rows.reshape(len(rows), -1).view(f"V{rows[0].nbytes}").ravel().tolist()
+    return found
 
 
 def _sum_by(groups: Words, values: Longs) -> tuple[Words, Longs]:
@@ -339,7 +361,12 @@ def _sum_by(groups: Words, values: Longs) -> tuple[Words, Longs]:
 def ids_of(event_ids: pl.Series) -> Words:
     """Return canonical UUIDs as two words each, whose order is that of their texts."""
     count = len(event_ids)
-    texts = np.frombuffer(b"".join(event_ids.cast(pl.Binary).to_list()) + bytes(_UUID_CHARACTERS), np.uint8)
+    if not count:
+        return np.empty((0, 2), np.uint64)
+    written = event_ids.to_arrow(compat_level=pl.CompatLevel.oldest())  # one text behind the other
+    _, offsets, octets = written.buffers()
+    first = np.frombuffer(offsets, np.int64)[written.offset]
+    texts = np.frombuffer(octets, np.uint8, count * _UUID_CHARACTERS, first)
 
     def digits(at: int) -> Words:
         return np.ndarray((count,), "<u8", texts, offset=at, strides=(_UUID_CHARACTERS,)).copy()

@@ -48,7 +48,7 @@ class PartialStage:
         self.declaration = json.dumps([view.declaration, event_type(view.spec.event_type).rules.declaration])
         self._view = view
         self._intake = EventIntake(event_type(view.spec.event_type), registry, view.columns)
-        self._fold = Fold(view.spec.measure_names)
+        self._fold = Fold(view.spec.measure_names, flags=view.flags(self._intake.schema))
         self._publisher = Publisher(partial_topic(view.spec.name), view.spec.partial_schema, registry)
         self._teller = Teller(signer, registry) if signer is not None else None
 
@@ -79,9 +79,9 @@ class PartialStage:
         """See `Stage`."""
         due = self._fold.due(snapshot)
         spec = self._view.spec
-        parts = pl.DataFrame({"text": pl.Series(due.texts, dtype=pl.String)}).select(
-            lane=pl.col("text").str.extract(r"^(\d+/\d+)/"), group=pl.col("text").str.replace(r"^\d+/\d+/", "")
-        )
+        # A lane holds no bracket, so the first one is that of the list.
+        split = pl.Series(due.texts, dtype=pl.String).str.splitn("/[", 2).struct.unnest()
+        parts = split.select(lane="field_0", group=pl.lit("[") + pl.col("field_1"))
         lanes = parts["lane"].unique()
         partitions = [_partition(lane, spec.event_type) for lane in lanes.to_list()]
         positions = [snapshot.position(partition).next_offset for partition in partitions]

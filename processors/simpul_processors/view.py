@@ -119,6 +119,15 @@ class View:
         asked = {name for expression in expressions for name in expression.meta.root_names()}
         return frozenset({"event_id", "subject", "revision", "region", *asked, *self.spec.fields})
 
+    def flags(self, events: pl.Schema) -> frozenset[str]:
+        """Return the measures that an event of such columns adds 0 or 1 to, whatever is in it."""
+        kinds = pl.DataFrame(schema=events).select(**self.measures).schema
+        return frozenset(
+            name
+            for name, measure in self.measures.items()
+            if kinds[name] == pl.Boolean or (measure.meta.is_literal() and pl.select(measure).item() in {0, 1})
+        )
+
     def computed(self, events: pl.DataFrame) -> pl.DataFrame:
         """Return the events with their period, dimensions and measures."""
         return events.with_columns(**self.expressions)

@@ -35,17 +35,16 @@ _Answer = TypeVar("_Answer")
 class Limits:
     """How much is done at a time.
 
-    Figures that changed are published when nothing came for `quiet_seconds`, and where something comes all the time
-    every `publish_seconds`. A stage whose last batch had `behind_records` or more is behind, and a figure would be
-    published again and again before it is right: it waits for `publish_records`, or for `behind_seconds`.
+    Figures that changed are published when nothing came for `quiet_seconds`. Where something comes all the time, a
+    figure would be published again and again before it is right: at most every `publish_seconds`, and no more often
+    than lets publishing take `publish_share` of the time; but after `publish_records`, as what is due is in memory.
     """
 
     max_records: int = 50_000
     poll_seconds: float = 0.5
     quiet_seconds: float = 0.02
-    publish_seconds: float = 1.0
-    behind_records: int = 20_000
-    behind_seconds: float = 10.0
+    publish_seconds: float = 0.5
+    publish_share: float = 0.4
     publish_records: int = 400_000
 
 
@@ -84,7 +83,7 @@ class Worker:
         self._sending: asyncio.Task[_Sent] | None = None
         self._acknowledged = _Sent()
         self._unpublished_records = 1  # a store may have figures left over from an earlier run
-        self._is_behind = False
+        self._publishing_seconds = 0.0
         self._published_at = clock()
         self._changes = self._changes_seen = 0
         self._ends: Mapping[Partition, int] = {}
@@ -181,16 +180,14 @@ class Worker:
             raise
         self._acknowledged = _Sent()
         self._positions.update(moved)
-        count = sum(len(block.values) for block in blocks)
-        self._unpublished_records += count
-        self._is_behind = count >= self._limits.behind_records
+        self._unpublished_records += sum(len(block.values) for block in blocks)
         return outgoing, [] if number is None else [number]
 
     def _due(self) -> tuple[Sequence[Outgoing], list[bytes]]:
+        self._published_at = self._clock()
         with self._store.snapshot() as snapshot:
             due = self._stage.due(snapshot)
         self._unpublished_records = 0
-        self._published_at = self._clock()
         return due.records, list(due.entries)
 
     def _settle(self) -> None:
@@ -239,12 +236,14 @@ class Worker:
         if not self._unpublished_records:
             return False
         limits = self._limits
-        late = limits.behind_seconds if self._is_behind else limits.publish_seconds
+        wait = max(limits.publish_seconds, self._publishing_seconds / limits.publish_share)
         many = self._unpublished_records >= limits.publish_records
-        return idle or many or self._clock() - self._published_at >= late
+        return idle or many or self._clock() - self._published_at >= wait
 
     async def _send(self, records: Sequence[Outgoing], sent: _Sent) -> _Sent:
         await self._writer.send(records)
+        if sent.positions is not None:
+            self._publishing_seconds = self._clock() - self._published_at
         return sent
 
     async def _acknowledge(self, reader: LogReader) -> None:

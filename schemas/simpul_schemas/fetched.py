@@ -1,8 +1,8 @@
 """What a fetch brought, in runs of records instead of one object a record.
 
 aiokafka makes an object of every record, and wraps it in another one. A consumer made with `key_deserializer=in_runs`
-gets `Runs` instead: its "records" are runs of at most `RUN_RECORDS` records of one batch, which are a few arrays over
-the bytes that came from the broker. Only the length of each record is read one by one; all else is read in columns.
+gets `Runs` instead: its "records" are runs of at most `RUN_RECORDS` records, which are a few arrays over the bytes that
+came from the broker. Only batches' headers and records' lengths are read one by one; all else is read in columns.
 
 All other consumers of the process get what they always did. The version of aiokafka is pinned; the contract suite of
 the log notices on a real broker if this stops having an effect.
@@ -11,6 +11,7 @@ the log notices on a real broker if this stops having an effect.
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import aiokafka.consumer.fetcher
@@ -34,7 +35,7 @@ from simpul_schemas.slices import PADDING, Slices
 from simpul_schemas.varints import WORD, Longs, Words, read, words_of
 from simpul_schemas.wire import UnreadableBatch
 
-#: Records of one run at most, so that a batch of very many small ones is not turned into numbers at once.
+#: Records of one run at most, so that very many small ones are not turned into numbers at once.
 RUN_RECORDS = 4096
 _MILLISECOND = 1000
 #: The bit of a byte by which more follow.
@@ -44,7 +45,7 @@ _MARK = np.uint64(int.from_bytes(UNREADABLE_HEADERS[:WORD], "little"))
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Consecutive records of one batch; timestamps are microseconds since the epoch."""
+    """Consecutive records of one partition; timestamps are microseconds since the epoch."""
 
     values: Sequence[bytes | None]
     keys: Sequence[bytes | None]
@@ -86,8 +87,17 @@ class _Batch:
     base: int
     next_offset: int
     count: int
-    first_millis: int
-    append_millis: int | None
+    millis: int
+    is_append_time: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Records of one batch: where each begins, and where reading goes on when it was the last of its batch."""
+
+    batch: _Batch
+    bodies: Sequence[int]
+    next_offset: int
 
 
 class Runs:
@@ -107,31 +117,57 @@ class Runs:
         return next(self._runs)
 
     def _unpack(self, size: int) -> Iterator[Run]:
+        """Put small batches together: who sends one event at a time sends it in a batch of its own."""
+        gathered: list[_Piece] = []
+        count = 0
+        pieces = self._pieces(size)
+        while True:
+            try:
+                piece = next(pieces, None)
+            except CorruptRecordException:
+                yield from self._finished(gathered)
+                raise
+            if piece is None or count + len(piece.bodies) > RUN_RECORDS:
+                yield from self._finished(gathered)
+                gathered, count = [], 0
+            if piece is None:
+                return
+            gathered.append(piece)
+            count += len(piece.bodies)
+
+    def _finished(self, gathered: Sequence[_Piece]) -> Iterator[Run]:
+        run = self._run(gathered)
+        if run is not None:
+            self.next_fetch_offset = run.offsets[-1] + 1
+            yield run
+        if gathered:
+            self.next_fetch_offset = max(self.next_fetch_offset, gathered[-1].next_offset)
+
+    def _pieces(self, size: int) -> Iterator[_Piece]:
         for start, end in find_batches(self._data, size):
             batch = self._batch(start, end)
-            if batch is None:
-                continue
             at, left = batch.start, batch.count
-            while left:
-                bodies, at = self._walk(at, min(left, RUN_RECORDS), batch)
-                left -= len(bodies)
-                run = self._run(batch, np.array(bodies, np.int64))
-                if run is not None:
-                    self.next_fetch_offset = run.offsets[-1] + 1
-                    yield run
+            while left > RUN_RECORDS:
+                bodies, at = self._walk(at, RUN_RECORDS, batch)
+                left -= RUN_RECORDS
+                yield _Piece(batch, bodies, 0)
             # Past the last record where compaction has left out the last ones.
-            self.next_fetch_offset = max(self.next_fetch_offset, batch.next_offset)
+            yield _Piece(batch, self._walk(at, left, batch)[0], batch.next_offset)
 
-    def _batch(self, start: int, end: int) -> _Batch | None:
-        """Read the header of a batch; None for one that the broker has written for itself."""
+    def _batch(self, start: int, end: int) -> _Batch:
+        """Read the header of a batch; one that the broker has written for itself has no records for us."""
         base, _, _, magic, crc, attributes, last, first, newest, *_, count = HEADER.unpack_from(self._data, start)
         if magic != MAGIC or crc32c(memoryview(self._data)[start + CHECKED_FROM : end]) != crc or count < 0:
             raise self._corrupt()
-        if attributes & IS_CONTROL:
-            self.next_fetch_offset = max(self.next_fetch_offset, base + last + 1)
-            return None
-        append_millis = newest if attributes & IS_APPEND_TIME else None
-        return _Batch(start + HEADER.size, end, base, base + last + 1, count, first, append_millis)
+        return _Batch(
+            start=start + HEADER.size,
+            end=end,
+            base=base,
+            next_offset=base + last + 1,
+            count=0 if attributes & IS_CONTROL else count,
+            millis=newest if attributes & IS_APPEND_TIME else first,
+            is_append_time=bool(attributes & IS_APPEND_TIME),
+        )
 
     def _walk(self, at: int, count: int, batch: _Batch) -> tuple[list[int], int]:
         """Find where records begin, behind their length, and where the next one is."""
@@ -155,13 +191,18 @@ class Runs:
             raise self._corrupt()
         return found, at
 
-    def _run(self, batch: _Batch, bodies: Longs) -> Run | None:
-        """Read the records that begin at `bodies`; None where all of them were read before."""
+    def _run(self, pieces: Sequence[_Piece]) -> Run | None:
+        """Read the records of some pieces; None where all of them were read before."""
+        sizes = [len(piece.bodies) for piece in pieces]
+        bodies = np.fromiter(chain.from_iterable(piece.bodies for piece in pieces), np.int64, sum(sizes))
+        if not len(bodies):
+            return None
         ages, at = read(self._words, bodies + 1)  # behind the attributes, of which there are none
         offsets, at = read(self._words, at)
-        offsets += batch.base
-        keys, at = self._strings(at, batch)
-        values, at = self._strings(at, batch)
+        offsets += np.repeat([piece.batch.base for piece in pieces], sizes)
+        ends = np.repeat([piece.batch.end for piece in pieces], sizes)
+        keys, at = self._strings(at, ends)
+        values, at = self._strings(at, ends)
         if (at[:-1] > bodies[1:]).any():
             raise self._corrupt()
         new = int(np.searchsorted(offsets, self.next_fetch_offset))
@@ -172,7 +213,7 @@ class Runs:
             self._marked(values, at)[new:],
             keys[new:],
             range(int(offsets[new]), int(offsets[-1]) + 1) if whole else array("q", offsets[new:].tobytes()),
-            _times(batch, ages[new:]),
+            array("q", _times(pieces, sizes, ages)[new:].tobytes()),
         )
 
     def _marked(self, values: Slices, headers_at: Longs) -> Sequence[bytes | None]:
@@ -183,10 +224,10 @@ class Runs:
             return values
         return [UnreadableBatch(value or b"") if row in marked else value for row, value in enumerate(values)]
 
-    def _strings(self, at: Longs, batch: _Batch) -> tuple[Slices, Longs]:
-        lengths, starts = read(self._words, np.minimum(at, batch.end))
+    def _strings(self, at: Longs, most: Longs) -> tuple[Slices, Longs]:
+        lengths, starts = read(self._words, np.minimum(at, most))
         ends = starts + np.maximum(lengths, 0)
-        if (lengths > batch.end - starts).any():
+        if (lengths > most - starts).any():
             raise self._corrupt()
         if (lengths >= 0).all():
             return Slices(self._data, starts, ends), ends
@@ -206,10 +247,12 @@ def _long_size(data: bytes, at: int) -> tuple[int, int]:
     return size | data[at] << shift, at + 1
 
 
-def _times(batch: _Batch, ages: Longs) -> Sequence[int]:
-    if batch.append_millis is not None:
-        return array("q", [batch.append_millis * _MILLISECOND]) * len(ages)
-    return array("q", ((ages + batch.first_millis) * _MILLISECOND).tobytes())
+def _times(pieces: Sequence[_Piece], sizes: Sequence[int], ages: Longs) -> Longs:
+    """Return microseconds; where the broker's append time holds, it is that of the batch, whatever the records say."""
+    millis = np.repeat([piece.batch.millis for piece in pieces], sizes)
+    millis += ages * np.repeat([not piece.batch.is_append_time for piece in pieces], sizes)
+    millis *= _MILLISECOND
+    return millis
 
 
 def _partition_records(

@@ -73,7 +73,7 @@ class RecordIntake:
         self._columns = columns
         current = BlockDecoder(schema, columns)
         self._root = current.root
-        self._schema = current.decode([]).frame.schema
+        self.schema = current.decode([]).frame.schema
         self._decoders: dict[int, BlockDecoder | str] = {}
 
     def take(self, blocks: Sequence[Block]) -> Intake:
@@ -92,8 +92,8 @@ class RecordIntake:
             found = decoded.frame
             if not whole:
                 found = found.with_columns(pl.Series(ROW, rows, pl.Int64).gather(found[ROW]))
-            frames.append(conform(found, self._schema))
-        frame = self._locate(pl.concat(frames) if frames else pl.DataFrame(schema=self._schema), blocks)
+            frames.append(conform(found, self.schema))
+        frame = self._locate(pl.concat(frames) if frames else pl.DataFrame(schema=self.schema), blocks)
         return Intake(frame, list(refusals(blocks, {row: (code,) for row, code in codes.items()})), values)
 
     def _decoder(self, schema_id: int) -> BlockDecoder | str:
@@ -180,6 +180,11 @@ class EventIntake:
         self._columns = ColumnRules(event_type.rules)
         wanted = None if columns is None else {*columns, "event_id", *event_type.rules.asked}
         self._records = RecordIntake(event_type.schema, registry, wanted)
+
+    @property
+    def schema(self) -> pl.Schema:
+        """The columns of the events."""
+        return self._records.schema
 
     def take(self, blocks: Sequence[Block]) -> Intake:
         """Return the accepted events, and every other record with all the codes of its verdict."""

@@ -26,11 +26,13 @@ from simpul_schemas.slices import Longs, Slices
 READ_BYTES = 8 << 20
 #: Bytes of an ordinary record.
 _ORDINARY_BYTES = 256
-_FETCH_BYTES = 16 << 20
+_FETCH_BYTES = 8 << 20
 _PARTITION_FETCH_BYTES = 8 << 20
 #: aiokafka fetches the other partitions when one was not read for a tenth of a second, until all are in memory, however
 #: many there are. So it is told to wait until what one fetch has brought was read.
 _PREFETCH_SECONDS = 60.0
+#: In this time a broker gives what it has; one that has nothing waits for the next record.
+_ASK_AGAIN_MILLIS = 10
 #: Bytes of one batch that is sent.
 _SEND_BYTES = 512 << 10
 #: A dead worker's partitions are handed on after this; a live one says so three times in between.
@@ -200,21 +202,28 @@ class _Reader:
         return [_joined(partition, blocks) for partition, blocks in found.items()]
 
     async def _fetch(self, max_records: int, timeout_seconds: float) -> None:
-        """Hold what was fetched, a run at a time, until it is enough; wait only for the first one."""
-        wait = 0 if self._held else int(timeout_seconds * 1000)
+        """Hold what was fetched, a run at a time, until it is enough; wait for the first one, and once for more.
+
+        What was fetched ahead is as old as the read before, and nothing more was asked for since. By now the broker has
+        all that came meanwhile, and gives it at once: so a reader that is slow gets larger answers, not more of them.
+        """
+        wait, asked_again = 0 if self._held else int(timeout_seconds * 1000), False
         records = sum(len(run.values) for run in self._held)
         weight = sum(int(_weights(run).sum()) for run in self._held)
         try:
             while records < max_records and weight < READ_BYTES:
                 fetched = await self._connected.getmany(timeout_ms=wait, max_records=1)
                 if not fetched:
-                    break
+                    if asked_again or not self._held:
+                        break
+                    asked_again, wait = True, _ASK_AGAIN_MILLIS
+                    continue
+                wait = 0
                 for partition, (run,) in fetched.items():
                     held = Block(_of(partition), run.values, run.keys, run.offsets, run.timestamps)
                     self._held.append(held)
                     records += len(run.values)
                     weight += int(_weights(held).sum())
-                wait = 0
         except KafkaError as error:
             raise _unavailable(self._bootstrap_servers) from error
 

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from tests.bench.bus import WORKSHOP
+
 from simpul_processors import app
 from simpul_processors.app import WorkerSettings, run_worker
 from simpul_processors.figure_stage import FigureStage
@@ -60,7 +62,7 @@ def main(arguments: Sequence[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     settings = WorkerSettings(
         bootstrap_servers,
-        CachedRegistry(HttpRegistry(registry_url), folder / "cache", registry_url),
+        CachedRegistry(HttpRegistry(registry_url), WORKSHOP / "cache", registry_url),
         folder,
         Limits(),
         load_or_make_signer(folder / "keys" / "receipts.pem"),

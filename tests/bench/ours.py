@@ -56,6 +56,8 @@ class Ours:
         stage: str = "partial",
     ) -> None:
         self._servers = (bootstrap_servers, registry_url)
+        # What workers keep of a registry, over their restarts; another one may have stood at this address before.
+        shutil.rmtree(WORKSHOP / "cache", ignore_errors=True)
         self._view = view
         self._stage = stage
         self._lanes = [tag, ",".join(provinces)] if tag else []
@@ -116,7 +118,11 @@ class Ours:
             self._stage,
         ]
         command += self._lanes
-        environment = {**os.environ, "POLARS_MAX_THREADS": "1"}  # as the command `simpul worker` has it
+        environment = {
+            **os.environ,
+            "POLARS_MAX_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+        }  # as the command `simpul worker` has it
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
 
     def _race(self, children: Sequence["subprocess.Popen[str]"]) -> tuple[float, float]:

@@ -16,7 +16,7 @@ from simpul_processors.worker import Limits, Worker
 from simpul_schemas import rows
 from simpul_schemas.errors import BrokerUnavailable
 from simpul_schemas.figures import VIEW_SPECS
-from simpul_schemas.log import Outgoing, Partition
+from simpul_schemas.log import Block, Outgoing, Partition
 from simpul_schemas.testing import InMemoryLog, InMemoryReader, InMemoryRegistry, InMemoryWriter
 from simpul_schemas.topics import partial_topic, value_subject, view_topic
 from simpul_schemas.wire import frame, unframe
@@ -167,23 +167,34 @@ def test_a_worker_publishes_after_so_many_records_and_sends_each_group_once(
     assert asyncio.run(play(1000)) == 1
 
 
-@pytest.mark.parametrize("behind_records", [1, 2])
-def test_a_worker_that_is_behind_lets_more_time_pass_before_it_publishes(
-    registry: InMemoryRegistry, behind_records: int
+@pytest.mark.parametrize(("share", "appends"), [(1.0, 11), (0.5, 3), (0.2, 2)])
+def test_publishing_takes_no_more_than_its_share_of_the_time(
+    registry: InMemoryRegistry, share: float, appends: int
 ) -> None:
     log = InMemoryLog()
-    for revision in range(1, 21):
+    for revision in range(1, 13):
         log.append(partial(registry, revision, revision))
-    ticks = iter(range(1000))
+    now = [0.0]
+
+    def send(records: Any) -> None:  # sending takes three seconds, and a batch of one record takes one
+        now[0] += 3
+
+    class Slow(Reader):
+        async def read(self, max_records: int, timeout_seconds: float) -> list[Block]:
+            now[0] += 1
+            return await super().read(max_records, timeout_seconds)
 
     async def play() -> None:
-        side = Side(log, registry, clock=lambda: float(next(ticks)))
-        side.worker._limits = Limits(1, 0, 0, publish_seconds=5, behind_records=behind_records, behind_seconds=10)
-        await side.reader.start()
-        await side.rest()
+        store = InMemoryStore()
+        limits = Limits(1, 0, 0, publish_seconds=2, publish_share=share)
+        stage = FigureStage(SPEC, registry)
+        worker = Worker(stage, store, InMemoryWriter(log, send), limits, clock=lambda: now[0])
+        reader = Slow(log, [INPUT.topic], worker.start_offset)
+        await reader.start()
+        await until_idle(worker, reader)
 
     asyncio.run(play())
-    assert {len(revisions) for revisions in figures(log).values()} == {2 if behind_records == 1 else 4}
+    assert {len(revisions) for revisions in figures(log).values()} == {appends}
 
 
 def test_what_was_not_acknowledged_is_sent_again_by_the_next_run(registry: InMemoryRegistry) -> None:
