@@ -6,16 +6,22 @@ from dataclasses import dataclass
 from simpul_schemas.alerts import ALERT_SCHEMA
 from simpul_schemas.catalogue.fields import record_doc
 from simpul_schemas.contract import EVENT_TYPES
+from simpul_schemas.coverage import COVERAGE_SCHEMA
 from simpul_schemas.figures import VIEW_SPECS
 from simpul_schemas.receipts import RECEIPT_SCHEMA
+from simpul_schemas.restatement import RESTATEMENT_SCHEMA
+from simpul_schemas.roster import ROSTER_SCHEMA
 from simpul_schemas.rules import Text
 from simpul_schemas.topics import (
     TopicSpec,
     alert_topic_spec,
+    coverage_topic_spec,
     event_topic_spec,
     partial_topic_spec,
     quarantine_topic_spec,
     receipt_topic_spec,
+    restatement_topic_spec,
+    roster_topic_spec,
     sink_quarantine_topic_spec,
     view_topic_spec,
 )
@@ -79,8 +85,8 @@ def event_family(name: str) -> Family:
     return Family(name, record_doc(schema), _SUBJECT_KEY, spec, schema, event_type=name)
 
 
-def view_families(name: str) -> tuple[Family, Family]:
-    """Return the topics of a view: its figures, and the partial figures that they are the sum of."""
+def view_families(name: str) -> tuple[Family, Family, Family]:
+    """Return the topics of a view: figures, the partial figures that they are the sum of, and what was restated."""
     view = VIEW_SPECS[name]
     figures = Family(
         f"view_{name}",
@@ -98,7 +104,15 @@ def view_families(name: str) -> tuple[Family, Family]:
         view.partial_schema,
         view=name,
     )
-    return figures, partial
+    restated = Family(
+        f"restatement_{name}",
+        Text("Selisih angka yang berubah setelah ditutup", "What changed in figures after they were closed"),
+        Text("kelompok", "the group"),
+        restatement_topic_spec(name),
+        RESTATEMENT_SCHEMA,
+        view=name,
+    )
+    return figures, partial, restated
 
 
 def families() -> Iterator[Family]:
@@ -127,6 +141,23 @@ def families() -> Iterator[Family]:
     )
     for name in VIEW_SPECS:
         yield from view_families(name)
+    yield Family(
+        "roster",
+        Text("Daftar satuan yang wajib melapor, dan detak jam", "Who must report, and ticks of the clock"),
+        Text("jenis peristiwa, jenis masa, awal berlaku dan satuan", "event type, kind of period, first day, unit"),
+        roster_topic_spec(),
+        ROSTER_SCHEMA,
+    )
+    yield Family(
+        "completeness",
+        Text(
+            "Kelengkapan: siapa wajib, sudah, terlambat dan belum",
+            "Completeness: who must, did, was late and is silent",
+        ),
+        Text("jenis peristiwa, wilayah dan masa", "event type, region and period"),
+        coverage_topic_spec(),
+        COVERAGE_SCHEMA,
+    )
     yield Family(
         "alert",
         Text("Peringatan dini", "Early warnings"),
