@@ -65,7 +65,10 @@ def test_a_sink_is_found_by_the_path_of_its_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["nothing", "", "../x", "ready/ministry_participation", "a\0b", "."])
-def test_what_is_neither_a_ready_sink_nor_a_file_is_told_with_the_names_there_are(name: str) -> None:
+def test_what_is_neither_a_ready_sink_nor_a_file_is_told_with_the_names_there_are(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # beside it lies no file of these names
     with pytest.raises(SinkSpecError, match="ministry_participation_events"):
         load_spec(name)
 
