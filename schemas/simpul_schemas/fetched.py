@@ -36,7 +36,7 @@ from simpul_schemas.varints import WORD, Longs, Words, read, words_of
 from simpul_schemas.wire import UnreadableBatch
 
 #: Records of one run at most, so that very many small ones are not turned into numbers at once.
-RUN_RECORDS = 4096
+RUN_RECORDS = 16384
 _MILLISECOND = 1000
 #: The bit of a byte by which more follow.
 _MORE = 0x80
