@@ -20,7 +20,7 @@ next turn. By chance this does not happen, but somebody could look for such text
 """
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from typing import Any
@@ -95,28 +95,29 @@ class Fold:
 
     Args:
         measures: Names of the measures, columns of 64-bit integers in every batch.
-        flags: Those of them that an entity adds a 0 or a 1 to, of which a byte is kept: most of a store is entities.
         targets: Gives for the text of a base group the texts of the groups that it adds to; None where every group
             adds to itself alone.
+        flags: To how many measures, the last ones, an entity adds 0 or 1: it keeps a byte of these, as most of a store
+            is entities.
     """
 
     def __init__(
         self,
         measures: Sequence[str],
         targets: Callable[[str], Sequence[str]] | None = None,
-        flags: Collection[str] = (),
+        flags: int = 0,
     ) -> None:
         self._measures = list(measures)
         self._targets = targets
-        self._flags = np.array([name in flags for name in measures], np.bool_)
+        self._amounts = len(self._measures) - flags
         self._entity = np.dtype(
             [
                 ("revision", "<i8"),
                 ("id", "<u8", 2),
                 ("content", "<u8"),
                 ("group", "<u8"),
-                ("amounts", "<i8", (np.count_nonzero(~self._flags),)),
-                ("flags", "<i1", (np.count_nonzero(self._flags),)),
+                ("amounts", "<i8", (self._amounts,)),
+                ("flags", "<i1", (flags,)),
             ]
         )
         self._numbers: dict[str, int] = {}
@@ -140,20 +141,18 @@ class Fold:
         rivals = Rows(batch.revisions, batch.ids, batch.contents)
         ranking = rank(rivals[rows], first, Rows(old["revision"], old["id"], old["content"]), known)
         winners = rows[ranking.winners]
-        stored, replaced = (
-            self._entities(rivals[winners], groups[winners], batch.measures[winners]),
-            old[ranking.replaced],
-        )
+        added, replaced = batch.measures[winners], old[ranking.replaced]
+        stored = self._entities(rivals[winners], groups[winners], added)
         self._put(transaction, list(compress(keys, ranking.won.tolist())), stored)
         base, delta = _sum_by(
             np.concatenate([stored["group"], replaced["group"]]),
-            np.concatenate([batch.measures[winners], -self._measures_in(replaced)]),
+            np.concatenate([added, -self._measures_in(replaced)]),
         )
         touched, appeared = self._add(transaction, base, delta)
         if self._targets is None:
             outlived = np.ones(len(rows), np.bool_)
             outlived[winners] = False
-            self.make_due(transaction, np.setdiff1d(_something(groups[outlived], batch.measures[outlived]), touched))
+            self.make_due(transaction, _something(groups[outlived], batch.measures[outlived]))
         return _applied(ranking, rows, np.flatnonzero(first)[~known], touched, appeared)
 
     def _put(self, transaction: Transaction, keys: Sequence[bytes], entities: npt.NDArray[np.void]) -> None:
@@ -163,12 +162,12 @@ class Fold:
         found = np.empty(len(rows), self._entity)
         found["revision"], found["id"], found["content"] = rows.revisions, rows.ids, rows.contents
         found["group"] = groups
-        found["amounts"], found["flags"] = measures[:, ~self._flags], measures[:, self._flags]
+        found["amounts"], found["flags"] = measures[:, : self._amounts], measures[:, self._amounts :]
         return found
 
     def _measures_in(self, entities: npt.NDArray[np.void]) -> Longs:
         found = np.empty((len(entities), len(self._measures)), np.int64)
-        found[:, ~self._flags], found[:, self._flags] = entities["amounts"], entities["flags"]
+        found[:, : self._amounts], found[:, self._amounts :] = entities["amounts"], entities["flags"]
         return found
 
     def _add(self, transaction: Transaction, base: Words, delta: Longs) -> tuple[Words, Words]:
@@ -316,8 +315,7 @@ def _something(groups: Words, measures: Longs) -> Words:
     Somebody who folded the log in smaller batches, and died, may have published what such a row added to its group;
     so the group is published again, be it with nothing.
     """
-    found: Words = np.unique(groups[measures.any(axis=1)])
-    return found
+    return groups[measures.any(axis=1)]
 
 
 def _run_starts(ordered: pl.Series) -> Flags:

@@ -48,7 +48,9 @@ class PartialStage:
         self.declaration = json.dumps([view.declaration, event_type(view.spec.event_type).rules.declaration])
         self._view = view
         self._intake = EventIntake(event_type(view.spec.event_type), registry, view.columns)
-        self._fold = Fold(view.spec.measure_names, flags=view.flags(self._intake.schema))
+        flags = view.flags(self._intake.schema)
+        self._measures = sorted(view.spec.measure_names, key=flags.__contains__)
+        self._fold = Fold(self._measures, flags=len(flags))
         self._publisher = Publisher(partial_topic(view.spec.name), view.spec.partial_schema, registry)
         self._teller = Teller(signer, registry) if signer is not None else None
 
@@ -69,7 +71,7 @@ class PartialStage:
             contents=contents_of(leaves),
             groups=texts.to_list(),
             group_of=group_of,
-            measures=events.select(spec.measure_names).to_numpy(),
+            measures=events.select(self._measures).to_numpy(),
         )
         applied = self._fold.apply(transaction, batch)
         advance(transaction, blocks, taken.refused, taken.frame[BLOCK].gather(applied.fresh))
@@ -91,7 +93,7 @@ class PartialStage:
             origin=origin,
             revision=pl.col("lane").replace_strict(lanes, pl.Series(positions, dtype=pl.Int64)),
             **{name: named.list.get(at) for at, name in enumerate(("region", *spec.dimension_names))},
-            **{name: pl.Series(due.values[:, at]) for at, name in enumerate(spec.measure_names)},
+            **{name: pl.Series(due.values[:, at]) for at, name in enumerate(self._measures)},
         )
         keys = figures.select(pl.format('{},"{}"]', pl.col("group").str.strip_suffix("]"), "origin")).to_series()
         return Due(self._publisher.records(keys, figures), due.entries)

@@ -24,6 +24,9 @@ GROUP = "group"
 #: Exercises, tests and what was withdrawn are kept as entities, but add nothing.
 COUNTS = (pl.col("action") == Action.SUBMIT.value) & (pl.col("mode") == Mode.ACTUAL.value)
 
+#: Column: what `COUNTS` says of an event, which every measure asks.
+_COUNTED = "_counted"
+
 #: Characters of an ISO day that its month, its year and itself have.
 _MONTH, _YEAR, _DAY = 7, 4, 10
 #: Of places and periods there are few; of whole groups there can be any number, so these are not kept.
@@ -94,7 +97,7 @@ class View:
             name: self._short(name, expression.cast(pl.String).fill_null(NOT_STATED))
             for name, expression in self.dimensions.items()
         }
-        counted = {name: pl.when(COUNTS).then(self.measures[name]) for name in self.spec.measure_names}
+        counted = {name: pl.when(pl.col(_COUNTED)).then(self.measures[name]) for name in self.spec.measure_names}
         return {
             "period_kind": self.period.kind,
             "period": self.period.text,
@@ -110,13 +113,13 @@ class View:
     def declaration(self) -> str:
         """All that the view says, as a text that changes when it does."""
         expressions = {name: str(expression) for name, expression in self.expressions.items()}
-        return json.dumps([self.version, self.spec.partial_schema, expressions], sort_keys=True)
+        return json.dumps([self.version, self.spec.partial_schema, expressions, str(COUNTS)], sort_keys=True)
 
     @property
     def columns(self) -> frozenset[str]:
         """The columns of an event that the view needs; polars names no columns inside a list of them, `fields` does."""
         expressions = [*self.expressions.values(), COUNTS]
-        asked = {name for expression in expressions for name in expression.meta.root_names()}
+        asked = {name for expression in expressions for name in expression.meta.root_names()} - {_COUNTED}
         return frozenset({"event_id", "subject", "revision", "region", *asked, *self.spec.fields})
 
     def flags(self, events: pl.Schema) -> frozenset[str]:
@@ -130,7 +133,7 @@ class View:
 
     def computed(self, events: pl.DataFrame) -> pl.DataFrame:
         """Return the events with their period, dimensions and measures."""
-        return events.with_columns(**self.expressions)
+        return events.with_columns(COUNTS.alias(_COUNTED)).with_columns(**self.expressions)
 
     def contributions(self, events: pl.DataFrame) -> pl.DataFrame:
         """Return the events with their period, dimensions and measures, and their base group as text."""

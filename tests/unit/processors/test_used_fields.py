@@ -24,7 +24,7 @@ def needed(view: View) -> set[str]:
     found = set()
     for name in frame.columns:
         try:
-            frame.drop(name).select(**view.expressions)
+            view.computed(frame.drop(name))
         except pl.exceptions.ColumnNotFoundError:
             found.add(name)
     return found - set(Event.model_fields)
