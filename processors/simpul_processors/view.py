@@ -124,10 +124,11 @@ class View:
 
     def flags(self, events: pl.Schema) -> frozenset[str]:
         """Return the measures that an event of such columns adds 0 or 1 to, whatever is in it."""
-        kinds = pl.DataFrame(schema=events).select(**self.measures).schema
+        measures = {name: self.measures[name] for name in self.spec.measure_names}
+        kinds = pl.DataFrame(schema=events).select(**measures).schema
         return frozenset(
             name
-            for name, measure in self.measures.items()
+            for name, measure in measures.items()
             if kinds[name] == pl.Boolean or (measure.meta.is_literal() and pl.select(measure).item() in {0, 1})
         )
 

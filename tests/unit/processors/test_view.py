@@ -166,3 +166,21 @@ def test_a_list_is_unfolded_to_its_values_times_the_events_that_have_it(
     ]
     assert found.rows() == expected
     assert found.schema == frame.schema
+
+
+@pytest.mark.parametrize(
+    ("measure", "is_flag"),
+    [
+        (pl.lit(1), True),
+        (pl.lit(0), True),
+        (pl.lit(2), False),
+        (pl.lit(-1), False),
+        (pl.col("killed"), False),
+        (pl.col("killed").is_not_null(), True),
+        (pl.col("killed") > 1, True),
+        (pl.col("killed").is_null().cast(pl.Int64) * 300, False),
+    ],
+)
+def test_a_measure_is_a_flag_only_where_no_event_can_add_more_than_one(measure: pl.Expr, is_flag: bool) -> None:
+    view = replace(VIEWS["incident"], spec=TWO, measures={"count": measure})
+    assert view.flags(pl.Schema({"killed": pl.Int64})) == ({"count"} if is_flag else set())
