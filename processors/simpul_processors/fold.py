@@ -152,7 +152,7 @@ class Fold:
         if self._targets is None:
             outlived = np.ones(len(rows), np.bool_)
             outlived[winners] = False
-            self.make_due(transaction, _something(groups[outlived], batch.measures[outlived]))
+            self.make_due(transaction, _outlived_groups(groups[outlived], batch.measures[outlived]))
         return _applied(ranking, rows, np.flatnonzero(first)[~known], touched, appeared)
 
     def _put(self, transaction: Transaction, keys: Sequence[bytes], entities: npt.NDArray[np.void]) -> None:
@@ -309,7 +309,7 @@ def _applied(
     )
 
 
-def _something(groups: Words, measures: Longs) -> Words:
+def _outlived_groups(groups: Words, measures: Longs) -> Words:
     """Return the groups to which rows add something that another row has replaced before the batch ended.
 
     Somebody who folded the log in smaller batches, and died, may have published what such a row added to its group;

@@ -26,8 +26,8 @@ from simpul_schemas.slices import Longs, Slices
 READ_BYTES = 8 << 20
 #: Bytes of an ordinary record.
 _ORDINARY_BYTES = 256
+#: Of one fetch, which a single partition may fill.
 _FETCH_BYTES = 8 << 20
-_PARTITION_FETCH_BYTES = 8 << 20
 #: aiokafka fetches the other partitions when one was not read for a tenth of a second, until all are in memory, however
 #: many there are. So it is told to wait until what one fetch has brought was read.
 _PREFETCH_SECONDS = 60.0
@@ -169,7 +169,7 @@ class _Reader:
             auto_offset_reset="earliest",
             enable_auto_commit=False,
             fetch_max_bytes=_FETCH_BYTES,
-            max_partition_fetch_bytes=_PARTITION_FETCH_BYTES,
+            max_partition_fetch_bytes=_FETCH_BYTES,
             key_deserializer=in_runs,
             **self._settings,
         )
