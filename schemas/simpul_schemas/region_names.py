@@ -8,7 +8,8 @@ What is the same name is decided in three steps, and each step must leave exactl
 2. **The short form.** A leading or trailing `Kepulauan` of the official name may be left out, where no other region is
    near (step 3).
 3. **Another spelling.** Two keys are *near* when at most `allowed_edits` letters were inserted, left out, replaced, or
-   exchanged with their neighbour. With two near candidates the name is ambiguous, also where one of them is nearer.
+   exchanged with their neighbour, and also when no other is nearer. With two near candidates the name is ambiguous,
+   also where one of them is nearer.
    Numbers are no spelling: `Banyuasin I` is never `Banyuasin II`.
 
 `Kabupaten X` is compared with kabupaten only and `Kota X` with kota only; a bare `X` with both.
@@ -27,6 +28,7 @@ from simpul_schemas.regions import Level, Region
 MIN_LETTERS_FOR_ONE_EDIT = 5
 #: From this many letters on, two edits are allowed.
 MIN_LETTERS_FOR_TWO_EDITS = 12
+MOST_EDITS = 2
 
 
 class Kind(StrEnum):
@@ -190,16 +192,22 @@ class Names:
         return Found(near, Match.SPELLING)
 
     def _spelled_like(self, name: Name) -> tuple[Region, ...]:
+        candidates = {
+            key: (edit_distance(name.key, key), of_kind)
+            for key, regions in self._keys.items()
+            if abs(len(name.key) - len(key)) <= MOST_EDITS and (of_kind := self._of_kind(regions, name.kind))
+        }
+        nearest = min(
+            (distance for key, (distance, _) in candidates.items() if distance <= allowed_edits(name.key, key)),
+            default=0,
+        )
         near: dict[Region, tuple[int, bool]] = {}
-        for key, regions in self._keys.items():
-            allowed = allowed_edits(name.key, key)
-            if abs(len(name.key) - len(key)) > allowed:
-                continue
-            distance = edit_distance(name.key, key)
-            if distance > allowed:
+        for key, (distance, regions) in candidates.items():
+            # Who is as near as the nearest is one too, even where its name is too short for so many edits.
+            if distance > max(nearest, allowed_edits(name.key, key)):
                 continue
             numbers_differ = _DIGITS.findall(name.key) != _DIGITS.findall(key)
-            for region in self._of_kind(regions, name.kind):
+            for region in regions:
                 near[region] = min(near.get(region, (distance, numbers_differ)), (distance, numbers_differ))
         if all(numbers_differ for _, numbers_differ in near.values()):
             return ()
