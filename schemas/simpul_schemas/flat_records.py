@@ -4,7 +4,7 @@ Of most events most fields are empty, and only few are asked for. So nothing is 
 begins, unless somebody wants it; what is wanted becomes a polars column over the very bytes that came from the log.
 
 Only what no other reader could read otherwise is taken: whole numbers in their shortest form and within limits, texts
-in UTF-8, every byte used. All else (and lists, which this does not read) is left to `columns`, which asks others.
+in UTF-8, every byte used. All else (and lists that are not empty) is left to `columns`, which asks others.
 """
 
 from functools import lru_cache
@@ -48,19 +48,24 @@ class FlatDecoder:
     def __init__(self, root: Record, kinds: pl.Schema) -> None:
         self._root = root
         self._kinds = kinds
-        self.reads = not any(isinstance(kind, Items | Record) for _, kind in root.fields)
+        self._nothing = pl.DataFrame(schema=kinds)
+        self.reads = not any(isinstance(kind, Record) for _, kind in root.fields)
 
     def decode(self, bodies: Slices) -> tuple[pl.DataFrame, Flags]:
         """Return columns of the bodies that are beyond doubt, and which these are; `bodies` must be packed."""
         walk = _Walk(bodies)
-        found = {name: walk.field(kind, None, wanted=name in self._kinds) for name, kind in self._root.fields}
+        found: dict[str, pl.Series] = {}
+        for name, kind in self._root.fields:
+            values = walk.field(kind, None, wanted=name in self._kinds)
+            if name in self._kinds:
+                nothing: list[object] | None = [] if isinstance(kind, Items) else None
+                filled = pl.Series([nothing], dtype=self._kinds[name]).new_from_index(0, len(bodies))
+                found[name] = filled if values is None else values
+            if isinstance(kind, Items) and walk.is_hopeless:
+                return self._nothing, np.zeros(len(bodies), np.bool_)
         sure = walk.ended()
-        frame = pl.DataFrame([_named(name, found[name], kind, len(bodies)) for name, kind in self._kinds.items()])
+        frame = pl.DataFrame({name: found[name] for name in self._kinds})
         return frame if sure.all() else frame.filter(pl.Series(sure)), sure
-
-
-def _named(name: str, values: pl.Series | None, kind: pl.DataType, count: int) -> pl.Series:
-    return pl.Series(name, [None], kind).new_from_index(0, count) if values is None else values.alias(name)
 
 
 def _column(kind: pa.DataType, live: Flags | None, count: int, *buffers: object) -> pl.Series:
@@ -123,6 +128,11 @@ class _Walk:
         sure: Flags = ~self._doubtful & (self._at == self._ends)
         return sure
 
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether all records are doubtful."""
+        return bool(self._doubtful.all())
+
     def field(self, kind: AvroType, live: Flags | None, *, wanted: bool) -> pl.Series | None:  # noqa: PLR0911  # one return a type
         """Read a field of every record, or of those that are `live`."""
         match kind:
@@ -142,6 +152,10 @@ class _Walk:
                 return _column(pa.bool_(), live, len(octets), bits) if wanted else None
             case Real(size):
                 return self._real(size, live, wanted=wanted)
+            case Items():
+                self._doubt(self._octets() != 0, live)
+                self._skip_one(live)
+                return None
         self._doubt(np.ones(len(self._at), np.bool_), live)
         return None
 
@@ -152,6 +166,9 @@ class _Walk:
             present &= live
         self._doubt((octets != 2 * null_index) & ~present, live)
         self._skip_one(live)
+        if isinstance(inner, Items):
+            self._doubt(present, live)
+            return None
         if not present.any():
             return None
         return self.field(inner, None if present.all() else present, wanted=wanted)
