@@ -4,26 +4,33 @@ Only one worker needs to judge. Who gets the one partition of the topic of alert
 and follows the topics of figures alone, from their beginning: they are compacted, and nothing is kept on disk. Two that
 both believe to have the seat harm nobody (see `alert_engine`).
 
-Figures come in by the hundred thousand and few are watched, so a record is judged by its key first (level, day,
-dimensions stand in it), and only what a rule watches is decoded.
+Figures come in by the hundred thousand, and most are of no day or of a level that no rule has. So a record is judged by
+its key first, and what is left is decoded in columns.
 """
 
-import json
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from itertools import repeat
+from typing import Any
+
+import numpy as np
+import polars as pl
 
 from simpul_processors.alert_engine import Coverage, DayFigure
 from simpul_processors.alert_rules import AlertRule
 from simpul_schemas.alerts import Alert, read_alert
 from simpul_schemas.avro_types import UncarriedSchema, read_schema
 from simpul_schemas.calendars import PeriodKind
+from simpul_schemas.columns import ROW
 from simpul_schemas.errors import MalformedRecord, OutsideError, RegistryRefused
 from simpul_schemas.figures import VIEW_SPECS
+from simpul_schemas.intake import RecordIntake
 from simpul_schemas.log import Block, LogReader, StartOffset
 from simpul_schemas.periods import Period
 from simpul_schemas.registry import NOT_FOUND_CODES, Registry
 from simpul_schemas.rows import RowDecoder
+from simpul_schemas.slices import Slices
 from simpul_schemas.topics import ALERT_TOPIC, view_topic
 from simpul_schemas.wire import unframe
 
@@ -86,14 +93,14 @@ class AlertFeed:
             await self._leave()
             return None
         glance = Glance()
-        self._take(blocks, glance)
+        await asyncio.to_thread(self._take, blocks, glance)
         if self._follower is None:
             await self._enter(ends)
         glance.fresh, self._fresh = self._fresh, False
         for _ in range(_READS):
             assert self._follower is not None  # noqa: S101  # `_enter` made it
             found = await self._follower.read(_MAX_RECORDS, 0.0)
-            self._take(found, glance)
+            await asyncio.to_thread(self._take, found, glance)
             if not found:
                 break
         glance.caught_up = all(self._positions.get(topic, 0) >= end for topic, end in self._ends.items())
@@ -124,17 +131,16 @@ class AlertFeed:
         for block in blocks:
             topic = block.partition.topic
             self._positions[topic] = block.next_offset
-            records = zip(block.keys, block.values, strict=True)
             if topic == ALERT_TOPIC:
-                glance.alerts += self._sieve.alerts(value for _, value in records)
+                glance.alerts += self._sieve.alerts(block.values)
             elif topic == COVERAGE_TOPIC:
-                glance.coverage += self._sieve.coverage(records)
+                glance.coverage += self._sieve.coverage(zip(block.keys, block.values, strict=True))
             else:
-                glance.figures += self._sieve.figures(topic, records)
+                glance.figures += self._sieve.figures(block)
 
 
 class Sieve:
-    """Lets through what rules watch: by the key first, then decoded. What cannot be read is nobody's alert."""
+    """Lets through what rules watch. What cannot be read is nobody's alert."""
 
     def __init__(self, rules: Sequence[AlertRule], registry: Registry) -> None:
         self._registry = registry
@@ -143,6 +149,7 @@ class Sieve:
         for rule in rules:
             if rule.figures is not None:
                 self._by_topic.setdefault(view_topic(rule.figures.view), []).append(rule)
+        self._intakes = {topic: _intake(watching, registry) for topic, watching in self._by_topic.items()}
         self._reads_coverage = any(rule.silence for rule in rules)
 
     @property
@@ -158,26 +165,29 @@ class Sieve:
             except (MalformedRecord, ValueError, TypeError):
                 continue  # of a later version: it cannot be compared, and the next judgement is written over it
 
-    def figures(self, topic: str, records: Iterable[tuple[bytes | None, bytes | None]]) -> Iterator[DayFigure]:
+    def figures(self, block: Block) -> Iterator[DayFigure]:
         """Read records of a view's topic."""
-        rules = self._by_topic.get(topic, [])
+        rules = self._by_topic.get(block.partition.topic, [])
         prefixes = tuple({f'["{rule.level.value}",'.encode() for rule in rules})
-        for key, value in records:
-            if key is not None and value is not None and key.startswith(prefixes) and b'"DAY"' in key:
-                yield from self._figures(rules, key, value)
-
-    def _figures(self, rules: Sequence[AlertRule], key: bytes, value: bytes) -> Iterator[DayFigure]:
-        name = key.decode(errors="replace")
-        place = _place(name)
-        wanted = [rule for rule in rules if _watches(rule, place)] if place else []
-        record = self._decode(value) if wanted else None
-        if place is None or record is None:
+        rows = [
+            row
+            for row, key in enumerate(block.keys)
+            if key is not None and key.startswith(prefixes) and b'"DAY"' in key
+        ]
+        if not rows:
             return
-        revision = record.get("revision")
-        for rule in wanted:
-            counted = record.get(rule.figures.measure) if rule.figures else None
-            if isinstance(revision, int) and isinstance(counted, int):  # an older schema may lack the measure
-                yield DayFigure(rule.name, place.region, place.day, name, revision, counted)
+        kept = _rows_of(block, rows)
+        frame = self._intakes[block.partition.topic].take([kept]).frame
+        days = pl.col("period").str.to_date("%Y-%m-%d", strict=False).cast(pl.Int64) + _EPOCH
+        figures = (
+            frame.filter(pl.col("period_kind") == PeriodKind.DAY.value).with_columns(period=days).drop_nulls("period")
+        )
+        for rule in rules:
+            watched = figures.filter(_watched(rule))
+            names = ((kept.keys[row] or b"").decode(errors="replace") for row in watched[ROW].to_list())
+            columns = (watched[name].to_list() for name in ("revision", _measure(rule)))
+            places = (watched[name].to_list() for name in ("region", "period"))
+            yield from map(DayFigure, repeat(rule.name), *places, names, *columns)
 
     def coverage(self, records: Iterable[tuple[bytes | None, bytes | None]]) -> Iterator[Coverage]:
         """Read records of the topic of completeness."""
@@ -213,30 +223,42 @@ class Sieve:
             raise
 
 
-class _Place(NamedTuple):
-    """What the key of a day's figure says, `["regency","53.71","DAY","2024-02-14",...]`; `day` is an ordinal."""
-
-    level: str
-    region: str
-    day: int
-    dimensions: Sequence[str]
+#: The ordinal of 1970-01-01.
+_EPOCH = 719_163
 
 
-def _place(key: str) -> _Place | None:
-    try:
-        level, region, kind, period, *dimensions = json.loads(key)
-        if kind != PeriodKind.DAY or not isinstance(region, str):
-            return None
-        return _Place(level, region, Period.read(kind, period).first.toordinal(), dimensions)
-    except (ValueError, TypeError):
-        return None
+def _intake(rules: Sequence[AlertRule], registry: Registry) -> RecordIntake:
+    """Return what reads of a view's figures what its rules ask for."""
+    (view,) = {rule.figures.view for rule in rules if rule.figures}
+    spec = VIEW_SPECS[view]
+    asked = {"level", "region", "revision", *spec.dimension_names, *map(_measure, rules)}
+    return RecordIntake(spec.figure_schema, registry, asked)
 
 
-def _watches(rule: AlertRule, place: _Place) -> bool:
-    figures = rule.figures
-    if figures is None or place.level != rule.level or not rule.watches(place.region):
-        return False
-    names = [dimension.name for dimension in VIEW_SPECS[figures.view].dimensions]
-    if len(names) != len(place.dimensions):
-        return False
-    return all(place.dimensions[names.index(name)] in values for name, values in figures.values.items())
+def _measure(rule: AlertRule) -> str:
+    assert rule.figures is not None  # noqa: S101  # asked of rules that watch figures
+    return rule.figures.measure
+
+
+def _watched(rule: AlertRule) -> pl.Expr:
+    """Say which figures of its view a rule watches."""
+    assert rule.figures is not None  # noqa: S101  # asked of rules that watch figures
+    region = pl.col("region")
+    within = [(region == code) | region.str.starts_with(f"{code}.") for code in rule.regions]
+    return pl.all_horizontal(
+        pl.col("level") == rule.level.value,
+        pl.any_horizontal(within) if within else pl.lit(value=True),
+        pl.col(rule.figures.measure).is_not_null(),  # an older schema may lack it
+        *(pl.col(name).is_in(sorted(values)) for name, values in rule.figures.values.items()),
+    )
+
+
+def _rows_of(block: Block, rows: Sequence[int]) -> Block:
+    """Return some records of a block."""
+    at = np.array(rows, np.intp)
+
+    def of(strings: Sequence[bytes | None]) -> Sequence[bytes | None]:
+        return strings.take(at) if isinstance(strings, Slices) else [strings[row] for row in rows]
+
+    offsets, timestamps = ([numbers[row] for row in rows] for numbers in (block.offsets, block.timestamps))
+    return Block(block.partition, of(block.values), of(block.keys), offsets, timestamps)

@@ -1,9 +1,12 @@
 """From events to an alert on its topic: through the real fold, the feed and the desk, all in memory."""
 
 import asyncio
+import json
 from collections.abc import Callable, Sequence
+from datetime import date
 from typing import Any
 
+import fastavro
 import pytest
 
 from simpul_processors.alert_agent import AlertDesk
@@ -14,14 +17,19 @@ from simpul_processors.alert_rules import AlertRule, parse_rule
 from simpul_processors.figure_stage import FigureStage
 from simpul_processors.partial_stage import PartialStage
 from simpul_processors.testing import InMemoryStore
+from simpul_processors.view import as_text
 from simpul_processors.views import VIEWS
 from simpul_processors.worker import Limits, Worker
+from simpul_schemas import rows
 from simpul_schemas.alerts import ALERT_SCHEMA, Alert, AlertState
 from simpul_schemas.errors import BrokerUnavailable, OutsideError
-from simpul_schemas.figures import VIEW_SPECS
-from simpul_schemas.log import LogReader, Outgoing, StartOffset
+from simpul_schemas.figures import FIGURE_COVERAGE, VIEW_SPECS
+from simpul_schemas.intake import RecordIntake
+from simpul_schemas.log import Block, LogReader, Outgoing, Partition, StartOffset
+from simpul_schemas.slices import Slices
 from simpul_schemas.testing import InMemoryReader, InMemoryWriter
 from simpul_schemas.topics import ALERT_TOPIC, partial_topic, value_subject, view_topic
+from simpul_schemas.wire import frame
 
 #: The day of the incidents of `conftest`, 06:13 WITA on 2023-11-15.
 NOW = 1_700_000_100_000_000
@@ -218,43 +226,81 @@ def test_nothing_is_judged_before_all_that_was_there_has_been_read(
     asyncio.run(use())
 
 
-def figures_of(bus: Any, key: bytes, value: bytes | None) -> list[DayFigure]:
-    return list(Sieve(RULES, bus.registry).figures(view_topic("incident"), [(key, value)]))
+HEADS = {"level": "regency", "region": "53.71", "period_kind": "DAY", "period": "2023-11-15"}
+DIMENSIONS = {"kind": "CONFLICT", "phase": "-", "severity": "MINOR"}
+PARSED = fastavro.parse_schema(json.loads(SPEC.figure_schema))
+
+
+def a_figure(bus: Any, **changes: Any) -> tuple[bytes, bytes]:
+    """Return key and value of a figure of two incidents in Kupang, but for what is changed."""
+    named = {name: changes.pop(name, value) for name, value in {**HEADS, **DIMENSIONS}.items()}
+    counted = dict.fromkeys(SPEC.measure_names, 0) | {"revision": 7, "incidents": 2}
+    covered = dict.fromkeys(FIGURE_COVERAGE) | {"coverage": "NONE", "missing": [], "as_of": 0}
+    record = {**named, **counted, **covered, **changes}
+    schema_id = bus.registry.lookup(value_subject(view_topic("incident")), SPEC.figure_schema)
+    return as_text(list(named.values())).encode(), frame(schema_id, rows.encode(PARSED, record))
+
+
+def figures_of(bus: Any, *records: tuple[bytes | None, bytes | None], rules: Any = RULES) -> list[DayFigure]:
+    keys, values = zip(*records, strict=True)
+    partition = Partition(view_topic("incident"), 0)
+    block = Block(partition, values, keys, range(len(keys)), range(len(keys)))
+    packed = Block(partition, Slices.of(values), Slices.of(keys), range(len(keys)), range(len(keys)))
+    found = list(Sieve(rules, bus.registry).figures(block))
+    assert found == list(Sieve(rules, bus.registry).figures(packed))  # as a broker's reader gives them
+    return found
+
+
+def test_a_watched_figure_comes_with_its_key_as_evidence_for_every_rule_that_watches_it(watched: Any) -> None:
+    here = a_figure(watched)
+    severe = a_figure(watched, level="province", region="53", kind="DISASTER", severity="EXTREME", missing=["Ende"])
+    kupang = date(2023, 11, 15).toordinal()
+    assert set(figures_of(watched, here, severe)) == {
+        ("konflik", "53.71", kupang, here[0].decode(), 7, 2),
+        ("berat", "53", kupang, severe[0].decode(), 7, 2),
+    }
+    twice = [RULES[0], RULES[0].model_copy(update={"name": "lagi", "regions": ["53"]})]
+    assert [found.rule for found in figures_of(watched, here, rules=twice)] == ["konflik", "lagi"]
 
 
 @pytest.mark.parametrize(
-    "key",
+    "changes",
     [
-        b"",
-        b"\xff",
-        b'["regency","53.71","DAY"',
-        b'["regency","53.71","DAY","2023-11-15"]',
-        b'["regency","53.71","DAY","2023-02-30","CONFLICT","-","MINOR"]',
-        b'["regency",53,"DAY","2023-11-15","CONFLICT","-","MINOR"]',
-        b'["regency","53.71","MONTH","2023-11","DAY","-","MINOR"]',
-        b'["regency","53.71","DAY","2023-11-15","DISASTER","-","MINOR"]',
-        b'["district","53.71.01","DAY","2023-11-15","CONFLICT","-","MINOR"]',
+        {"level": "district", "region": "53.71.01"},
+        {"period_kind": "MONTH", "period": "2023-11"},
+        {"period_kind": "MONTH", "period": "2023-11", "phase": "DAY"},
+        {"period": "2023-02-30"},
+        {"kind": "DISASTER"},
+        {"level": "province", "region": "53"},
     ],
 )
-def test_a_key_that_no_rule_watches_is_let_go_without_a_look_at_its_value(watched: Any, key: bytes) -> None:
-    assert figures_of(watched, key, b"\x00not looked at") == []
+def test_a_figure_that_no_rule_watches_is_let_go(watched: Any, changes: dict[str, Any]) -> None:
+    assert figures_of(watched, a_figure(watched, **changes)) == []
 
 
-def test_a_figure_that_cannot_be_read_raises_nothing(watched: Any) -> None:
-    key = b'["regency","53.71","DAY","2023-11-15","CONFLICT","-","MINOR"]'
-    assert figures_of(watched, key, b"\x01x") == []
-    assert figures_of(watched, key, b"\x00\x00\x01\x00\x00x") == []
-    assert figures_of(watched, key, None) == []
+def test_a_rule_of_some_regions_watches_no_other_whose_code_only_begins_alike(watched: Any) -> None:
+    rule = RULES[0].model_copy(update={"regions": ["53.7"]})
+    assert figures_of(watched, a_figure(watched), rules=[rule]) == []
+    own, within = (RULES[0].model_copy(update={"regions": [code]}) for code in ("53.71", "53"))
+    assert [len(figures_of(watched, a_figure(watched), rules=[one])) for one in (own, within)] == [1, 1]
+
+
+@pytest.mark.parametrize("key", [None, b"", b"\xff", b'["district","53.71.01","DAY"', b'["regency","53.71","MONTH"'])
+def test_a_key_that_no_rule_can_watch_is_let_go_without_a_look_at_its_value(
+    watched: Any, key: bytes | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RecordIntake, "take", None)
+    assert figures_of(watched, (key, a_figure(watched)[1])) == []
+
+
+def test_a_figure_that_cannot_be_read_raises_nothing_and_hides_no_other(watched: Any) -> None:
+    key, value = a_figure(watched)
+    bad = [b"\x01x", b"\x00\x00\x01\x00\x00x", value + b"x", None]
+    (found,) = figures_of(watched, *((key, one) for one in bad), (key, value))
+    assert found.value == 2
 
 
 def test_coverage_is_read_by_its_own_schema_and_what_is_not_coverage_is_let_go(watched: Any) -> None:
-    import json
-
-    import fastavro
-
-    from simpul_schemas import rows
-    from simpul_schemas.wire import frame
-
     fields = [
         *({"name": name, "type": "string"} for name in ("event_type", "region", "period_kind", "period")),
         *({"name": name, "type": "long"} for name in ("revision", "expected", "reported", "silent")),
