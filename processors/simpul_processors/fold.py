@@ -181,7 +181,7 @@ class Fold:
         else:
             targets = self._targets_of(transaction, base.tolist())
             rows = np.repeat(np.arange(len(base)), [len(each) for each in targets])
-            touched, sums = _sum_by(np.concatenate(targets), delta[rows])
+            touched, sums = _sum_by(np.concatenate(targets), delta, rows)
         keys = _pack_all(touched)
         found = transaction.get(Space.GROUPS, keys)
         values = self._measures_of(found, keys) + sums
@@ -346,12 +346,15 @@ def _octets(rows: npt.NDArray[Any]) -> list[bytes]:
     return found
 
 
-def _sum_by(groups: Words, values: Longs) -> tuple[Words, Longs]:
-    """Add up rows of the same group, exactly; returns the groups in order and a row of sums for each."""
+def _sum_by(groups: Words, values: Longs, rows: npt.NDArray[np.intp] | None = None) -> tuple[Words, Longs]:
+    """Add up values of the same group, exactly; returns the groups in order and a row of sums for each.
+
+    `rows` says which of the values is added to each group; without it there is one for each.
+    """
     if not len(groups):
         return groups, values
     order = np.argsort(groups, kind="stable")
-    groups, values = groups[order], values[order]
+    groups, values = groups[order], values[order if rows is None else rows[order]]
     starts = np.flatnonzero(np.concatenate([[True], groups[1:] != groups[:-1]]))
     return groups[starts], np.add.reduceat(values, starts, axis=0)
 
