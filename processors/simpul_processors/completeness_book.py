@@ -223,15 +223,18 @@ class Book:
         marks = (counts["expected"] - counts["reported"], counts["silent"], counts["late"])
         for place in places(event_type, adds.region, kind, period) if adds.region else ():
             document = self._place(place)
-            sums = [total + sign * count for total, count in zip(document["sums"], adds.counts, strict=True)]
-            names = document["names"]
+            document["sums"] = [
+                total + sign * count for total, count in zip(document["sums"], adds.counts, strict=True)
+            ]
+            document["as_of"] = max(document["as_of"], adds.as_of)
             if any(marks):
-                marked = [
-                    total + sign * mark for total, mark in zip(names.get(adds.name, (0, 0, 0)), marks, strict=True)
-                ]
-                names = {name: one for name, one in (names | {adds.name: marked}).items() if any(one)}
-            as_of = max(document["as_of"], adds.as_of)
-            self._put_place(place, document | {"sums": sums, "names": names, "as_of": as_of})
+                # In place: a place may name every unit of the country, and each of them comes by here.
+                names = document["names"]
+                before = names.pop(adds.name, (0, 0, 0))
+                marked = [total + sign * mark for total, mark in zip(before, marks, strict=True)]
+                if any(marked):
+                    names[adds.name] = marked
+            self._put_place(place, document)
         for province, count in adds.unexpected.items():
             for region in (province, NATION):
                 for longer_kind, longer in containing(kind, period):

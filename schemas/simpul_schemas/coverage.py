@@ -6,6 +6,7 @@ One row for each event type, level, region and period, on the topic `simpul.view
 import json
 from collections.abc import Iterator
 from datetime import date
+from functools import lru_cache
 from typing import NamedTuple
 
 from simpul_schemas.calendars import PeriodKind
@@ -30,7 +31,13 @@ class Place(NamedTuple):
     @property
     def key(self) -> str:
         """The place as the key of its record."""
-        return json.dumps(list(self), ensure_ascii=False, separators=(",", ":"))
+        return _key(self)
+
+
+@lru_cache(1 << 16)
+def _key(place: Place) -> str:
+    # A unit's period asks for the keys of some ten places, and most of them are those of many units.
+    return json.dumps(place, ensure_ascii=False, separators=(",", ":"))
 
 
 def chain(region: str) -> list[str]:
