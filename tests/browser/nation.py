@@ -165,8 +165,9 @@ def full_nation(*, is_read: bool = True) -> Nation:
         reported = expected - silent
         reported_all, expected_all = reported_all + reported, expected_all + expected
         cover = _cover(expected, reported, late, province)
-        nation.completeness("incident", province, **_row(cover, silent, province))
-        if province == "96":  # reported, and nothing happened
+        quiet = {"96": reported, "94": reported - 1}.get(province, 1)
+        nation.completeness("incident", province, **_row(cover, silent, province) | {"nil": quiet})
+        if province in {"94", "96"}:  # all of 96 say that nothing happened; what one of 94 speaks of has not come
             continue
         for kind in ("CONFLICT", "DISASTER", "DISTURBANCE"):
             count = 12 if province == "73" and kind == "DISASTER" else draw.randint(0, 4 + 3 * (number % 7))
@@ -205,7 +206,7 @@ def _cover(expected: int, reported: int, late: int, region: str) -> dict[str, An
 def _row(cover: dict[str, Any], silent: int, region: str) -> dict[str, Any]:
     counts = {name: cover[name] for name in ("expected", "reported", "on_time", "late", "missing")}
     late = [f"bpbd.{region}.{number:02}" for number in range(30, 30 + cover["late"])]
-    return counts | {"silent": silent, "silent_units": cover["missing"], "late_units": late, "nil": 1}
+    return counts | {"silent": silent, "silent_units": cover["missing"], "late_units": late, "nil": 0}
 
 
 def _incident(kind: str, count: int, draw: random.Random) -> dict[str, Any]:

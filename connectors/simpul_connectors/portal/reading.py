@@ -1,7 +1,8 @@
 """From figures to what a page says: one value for each place, with its coverage. Pure.
 
 A place's value is the sum over the groups that were asked for; rates are derived from the sums. What nobody gave is
-unknown and stays so (None), whatever else is added to it.
+unknown and stays so (None), whatever else is added to it. A place without figures has none, and no 0 either, unless all
+who reported of it said that nothing happened.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +18,7 @@ from simpul_schemas.calendars import PeriodKind
 from simpul_schemas.coverage import candidates
 from simpul_schemas.figures import MISSING_AT_MOST, Coverage, ViewSpec
 from simpul_schemas.periods import FIGURE_KINDS, NO_KIND, NO_PERIOD, Period
-from simpul_schemas.regions import NATION, load_regions
+from simpul_schemas.regions import NATION, level_of, load_regions
 from simpul_schemas.rules import Text
 
 #: Which kind of period is shown where none was asked for.
@@ -64,7 +65,8 @@ def read_rows(table: FigureTable, wish: Wish, regions: Sequence[str]) -> list[Ro
         sums = found.get(region, ())
         covers = [one.coverage for one in sums] or [lent_cover(table, wish.at(region))]
         cover = max(covers, key=lambda one: one.as_of)
-        rows.append(Row(region, name_of(region), values_of(wish.spec, sums), cover))
+        nothing_happened = not sums and _is_nil(table, wish.at(region))
+        rows.append(Row(region, name_of(region), _values(wish.spec, sums, nothing_happened=nothing_happened), cover))
     return rows
 
 
@@ -78,12 +80,20 @@ def read_children(table: FigureTable, wish: Wish) -> list[Row]:
     return read_rows(table, wish, [region.code for region in load_regions().children(wish.region)])
 
 
-def values_of(spec: ViewSpec, sums: Sequence[Figure]) -> dict[str, float | None]:
+def _values(spec: ViewSpec, sums: Sequence[Figure], *, nothing_happened: bool) -> dict[str, float | None]:
     """Add sums up and derive the rates; every measure is there, None where nobody gave it."""
-    if not sums:
+    if not sums and not nothing_happened:
         return dict.fromkeys(measures_of(spec))
     added = {name: sum(one.measures[name] or 0 for one in sums) for name in spec.measure_names}
     return {name: _value(measure, added) for name, measure in measures_of(spec).items()}
+
+
+def _is_nil(table: FigureTable, wish: Wish) -> bool:
+    """Whether somebody reported of a place itself, and all who did reported that nothing happened."""
+    if not table.holds(wish.spec.name, level_of(wish.region).value, wish.period_kind):
+        return False  # there may be figures that this portal does not keep
+    row = table.completeness(wish.spec.event_type, wish.region, wish.period_kind, wish.period)
+    return row is not None and row.is_known and 0 < row.reported == row.nil
 
 
 def lent_cover(table: FigureTable, wish: Wish) -> FigureCoverage:

@@ -79,7 +79,8 @@ def test_every_tile_is_a_link_that_says_place_value_and_coverage(client: TestCli
     said = dict(tiles)
     assert said["73"].startswith("Sulawesi Selatan, kejadian ")
     assert said["73"].endswith("laporan masuk 23 dari 25")
-    assert "tidak ada angka" in said["96"]
+    assert "tidak ada angka" in said["94"]
+    assert said["96"] == "Papua Barat Daya, kejadian 0, laporan masuk 7 dari 7"
 
 
 def test_a_table_puts_coverage_beside_every_number(client: TestClient) -> None:

@@ -36,10 +36,23 @@ def test_what_nobody_gave_is_unknown_and_never_0(nation: Nation) -> None:
     assert page.own.values["injured"] is None
 
 
-def test_a_province_that_reported_nothing_has_no_number_but_its_coverage(nation: Nation) -> None:
-    (row,) = [row for row in read_view(nation.table, "incident", "", {}).rows if row.region == "96"]
-    assert row.values["incidents"] is None
-    assert row.cover.expected == row.cover.reported == 7
+def test_where_all_who_reported_say_that_nothing_happened_the_number_is_0(nation: Nation) -> None:
+    rows = {row.region: row for row in read_view(nation.table, "incident", "", {}).rows}
+    assert rows["96"].values["incidents"] == 0
+    assert rows["96"].values["killed"] is None  # still nobody gave it
+    assert rows["96"].cover.expected == rows["96"].cover.reported == 7
+
+
+def test_where_one_report_speaks_of_what_has_not_come_there_is_no_number_but_the_coverage(nation: Nation) -> None:
+    rows = {row.region: row for row in read_view(nation.table, "incident", "", {}).rows}
+    assert rows["94"].values["incidents"] is None
+    assert rows["94"].cover.reported == 9
+
+
+def test_figures_that_are_not_kept_are_never_0(nation: Nation, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nation.table, "holds", lambda _view, level, _kind: level != "province")
+    rows = {row.region: row for row in read_view(nation.table, "incident", "", {}).rows}
+    assert rows["96"].values["incidents"] is None
 
 
 def test_a_kecamatan_without_figures_has_the_coverage_of_the_unit_above(nation: Nation) -> None:
