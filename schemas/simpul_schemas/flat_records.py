@@ -57,15 +57,18 @@ class FlatDecoder:
         found: dict[str, pl.Series] = {}
         for name, kind in self._root.fields:
             values = walk.field(kind, None, wanted=name in self._kinds)
-            if name in self._kinds:
-                nothing: list[object] | None = [] if isinstance(kind, Items) else None
-                filled = pl.Series([nothing], dtype=self._kinds[name]).new_from_index(0, len(bodies))
-                found[name] = filled if values is None else values
             if isinstance(kind, Items) and walk.is_hopeless:
                 return self._nothing, np.zeros(len(bodies), np.bool_)
+            if name in self._kinds:
+                found[name] = self._empty(name, kind, len(bodies)) if values is None else values
         sure = walk.ended()
         frame = pl.DataFrame({name: found[name] for name in self._kinds})
         return frame if sure.all() else frame.filter(pl.Series(sure)), sure
+
+    def _empty(self, name: str, kind: AvroType, count: int) -> pl.Series:
+        """Return a column of which no record says anything: empty lists, or nulls."""
+        nothing: list[object] | None = [] if isinstance(kind, Items) else None
+        return pl.Series([nothing], dtype=self._kinds[name]).new_from_index(0, count)
 
 
 def _column(kind: pa.DataType, live: Flags | None, count: int, *buffers: object) -> pl.Series:
