@@ -1,7 +1,7 @@
 """The port of a database that a sink writes to: rows and offsets move together, or not at all.
 
 Each dialect is an adapter under `dialects/`, `simpul_connectors.testing` holds the twin in memory, and
-`tests/contract/test_target.py` runs on all of them.
+`tests/contract/target/` runs on all of them.
 """
 
 from collections.abc import Mapping, Sequence
