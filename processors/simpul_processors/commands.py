@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from simpul_processors.heap import share_one_heap
 from simpul_schemas.connection import connect_from_settings
 from simpul_schemas.figures import VIEW_SPECS, Named, ViewSpec, view_spec
 from simpul_schemas.topics import partial_topic, view_topic
@@ -26,6 +27,7 @@ def worker(
 
     Several workers share the partitions. Example: simpul worker --name pagi
     """
+    share_one_heap()  # before what is imported below starts threads
     # A worker is meant for one core; polars and numpy read this when they are imported.
     os.environ.setdefault("POLARS_MAX_THREADS", "1")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -122,6 +122,7 @@ class Ours:
             **os.environ,
             "POLARS_MAX_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
+            "MALLOC_ARENA_MAX": "1",
         }  # as the command `simpul worker` has it
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
 
