@@ -21,7 +21,7 @@ from simpul_processors.alert_engine import Coverage, DayFigure
 from simpul_processors.alert_rules import AlertRule
 from simpul_schemas.alerts import Alert, read_alert
 from simpul_schemas.avro_types import UncarriedSchema, read_schema
-from simpul_schemas.calendars import PeriodKind
+from simpul_schemas.calendars import EPOCH_ORDINAL, PeriodKind
 from simpul_schemas.columns import ROW
 from simpul_schemas.errors import MalformedRecord, OutsideError, RegistryRefused
 from simpul_schemas.figures import VIEW_SPECS
@@ -178,7 +178,7 @@ class Sieve:
             return
         kept = _rows_of(block, rows)
         frame = self._intakes[block.partition.topic].take([kept]).frame
-        days = pl.col("period").str.to_date("%Y-%m-%d", strict=False).cast(pl.Int64) + _EPOCH
+        days = pl.col("period").str.to_date("%Y-%m-%d", strict=False).cast(pl.Int64) + EPOCH_ORDINAL
         figures = (
             frame.filter(pl.col("period_kind") == PeriodKind.DAY.value).with_columns(period=days).drop_nulls("period")
         )
@@ -223,10 +223,6 @@ class Sieve:
             raise
 
 
-#: The ordinal of 1970-01-01.
-_EPOCH = 719_163
-
-
 def _intake(rules: Sequence[AlertRule], registry: Registry) -> RecordIntake:
     """Return what reads of a view's figures what its rules ask for."""
     (view,) = {rule.figures.view for rule in rules if rule.figures}
@@ -255,10 +251,6 @@ def _watched(rule: AlertRule) -> pl.Expr:
 
 def _rows_of(block: Block, rows: Sequence[int]) -> Block:
     """Return some records of a block."""
-    at = np.array(rows, np.intp)
-
-    def of(strings: Sequence[bytes | None]) -> Sequence[bytes | None]:
-        return strings.take(at) if isinstance(strings, Slices) else [strings[row] for row in rows]
-
+    values, keys = (Slices.of(strings).take(np.array(rows, np.intp)) for strings in (block.values, block.keys))
     offsets, timestamps = ([numbers[row] for row in rows] for numbers in (block.offsets, block.timestamps))
-    return Block(block.partition, of(block.values), of(block.keys), offsets, timestamps)
+    return Block(block.partition, values, keys, offsets, timestamps)

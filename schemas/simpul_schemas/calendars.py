@@ -42,7 +42,8 @@ PERIOD_SHAPES: Mapping[PeriodKind, str] = MappingProxyType(
 )
 _SHAPES = {kind.value: re.compile(shape) for kind, shape in PERIOD_SHAPES.items()}
 _DAY_MICROS, _HOUR_MICROS = 86_400_000_000, 3_600_000_000
-_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+#: What `date.toordinal` gives for the day from which the broker and Arrow count.
+EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 #: Hours ahead of UTC; Indonesia has no summer time.
 _HOURS = {"Asia/Jakarta": 7, "Asia/Pontianak": 7, "Asia/Makassar": 8, "Asia/Jayapura": 9}
 
@@ -77,7 +78,7 @@ def working_days(start: date, end: date, holidays: Collection[date] = ()) -> int
 def working_days_between(region: str, start_micros: int, end_micros: int) -> int:
     """Return the working days from one moment to another, in the days of the region's time zone; no holidays known."""
     offset = utc_offset_hours(region) * _HOUR_MICROS
-    start, end = ((moment + offset) // _DAY_MICROS + _EPOCH_ORDINAL for moment in (start_micros, end_micros))
+    start, end = ((moment + offset) // _DAY_MICROS + EPOCH_ORDINAL for moment in (start_micros, end_micros))
     return _working_days(start, end)
 
 

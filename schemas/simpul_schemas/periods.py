@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 
-from simpul_schemas.calendars import PERIOD_SHAPES, PeriodKind, period_is_missing
+from simpul_schemas.calendars import EPOCH_ORDINAL, PERIOD_SHAPES, PeriodKind, period_is_missing
 
 #: Kind and text of a figure that is of no period, as of an election, which has its day in its own name.
 NO_KIND, NO_PERIOD = "NONE", "-"
@@ -18,7 +18,7 @@ NO_KIND, NO_PERIOD = "NONE", "-"
 FIGURE_KINDS = (*(kind.value for kind in PeriodKind), NO_KIND)
 
 _DAY_MICROS, _HOUR_MICROS = 86_400_000_000, 3_600_000_000
-_EPOCH, _LAST = date(1970, 1, 1).toordinal(), date.max.toordinal()
+_LAST = date.max.toordinal()
 _WEEK_DAYS = 7
 _SHAPES = {kind: re.compile(shape) for kind, shape in PERIOD_SHAPES.items()}
 #: Months of each kind that is made of months, and the letter before its number in the year.
@@ -103,7 +103,7 @@ class Period:
 
     def first_instant(self, offset_hours: int) -> int:
         """Return its first moment in a zone, in microseconds since the epoch; see `calendars.utc_offset_hours`."""
-        return (self.first.toordinal() - _EPOCH) * _DAY_MICROS - offset_hours * _HOUR_MICROS
+        return (self.first.toordinal() - EPOCH_ORDINAL) * _DAY_MICROS - offset_hours * _HOUR_MICROS
 
     def last_instant(self, offset_hours: int) -> int:
         """Return its last microsecond in a zone; the next period of its kind begins with the one after."""
@@ -137,7 +137,7 @@ def periods_between(kind: PeriodKind, start: date, end: date) -> Iterator[Period
 
 def day_of(moment_micros: int, offset_hours: int) -> date:
     """Return the local day of a moment; `ValueError` outside the years 1 to 9999."""
-    return _day((moment_micros + offset_hours * _HOUR_MICROS) // _DAY_MICROS + _EPOCH)
+    return _day((moment_micros + offset_hours * _HOUR_MICROS) // _DAY_MICROS + EPOCH_ORDINAL)
 
 
 @lru_cache(maxsize=1 << 16)

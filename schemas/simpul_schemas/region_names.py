@@ -8,9 +8,9 @@ What is the same name is decided in three steps, and each step must leave exactl
 2. **The short form.** A leading or trailing `Kepulauan` of the official name may be left out, where no other region is
    near (step 3).
 3. **Another spelling.** Two keys are *near* when at most `allowed_edits` letters were inserted, left out, replaced, or
-   exchanged with their neighbour, and also when no other is nearer. With two near candidates the name is ambiguous,
-   also where one of them is nearer.
-   Numbers are no spelling: `Banyuasin I` is never `Banyuasin II`.
+   exchanged with their neighbour; who is no further away than the nearest is near as well. With two near candidates
+   the name is ambiguous, also where one of them is nearer. Numbers are no spelling: `Banyuasin I` is never
+   `Banyuasin II`.
 
 `Kabupaten X` is compared with kabupaten only and `Kota X` with kota only; a bare `X` with both.
 """
@@ -28,6 +28,7 @@ from simpul_schemas.regions import Level, Region
 MIN_LETTERS_FOR_ONE_EDIT = 5
 #: From this many letters on, two edits are allowed.
 MIN_LETTERS_FOR_TWO_EDITS = 12
+#: What `allowed_edits` gives at most.
 MOST_EDITS = 2
 
 

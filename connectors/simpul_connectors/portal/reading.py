@@ -59,14 +59,14 @@ NO_COVER = FigureCoverage(Coverage.NONE, None, None, None, None, (), 0)
 def read_rows(table: FigureTable, wish: Wish, regions: Sequence[str]) -> list[Row]:
     """Return what is known of some places, in their order, where all else is as wished."""
     found = _totals(table, wish, regions)
+    nil = _nil_places(table, wish, [region for region in regions if region not in found])
     name_of = load_regions().name
     rows = []
     for region in regions:
         sums = found.get(region, ())
         covers = [one.coverage for one in sums] or [lent_cover(table, wish.at(region))]
         cover = max(covers, key=lambda one: one.as_of)
-        nothing_happened = not sums and _is_nil(table, wish.at(region))
-        rows.append(Row(region, name_of(region), _values(wish.spec, sums, nothing_happened=nothing_happened), cover))
+        rows.append(Row(region, name_of(region), _values(wish.spec, sums, is_nil=region in nil), cover))
     return rows
 
 
@@ -80,20 +80,23 @@ def read_children(table: FigureTable, wish: Wish) -> list[Row]:
     return read_rows(table, wish, [region.code for region in load_regions().children(wish.region)])
 
 
-def _values(spec: ViewSpec, sums: Sequence[Figure], *, nothing_happened: bool) -> dict[str, float | None]:
+def _values(spec: ViewSpec, sums: Sequence[Figure], *, is_nil: bool) -> dict[str, float | None]:
     """Add sums up and derive the rates; every measure is there, None where nobody gave it."""
-    if not sums and not nothing_happened:
+    if not sums and not is_nil:
         return dict.fromkeys(measures_of(spec))
     added = {name: sum(one.measures[name] or 0 for one in sums) for name in spec.measure_names}
     return {name: _value(measure, added) for name, measure in measures_of(spec).items()}
 
 
-def _is_nil(table: FigureTable, wish: Wish) -> bool:
-    """Whether somebody reported of a place itself, and all who did reported that nothing happened."""
-    if not table.holds(wish.spec.name, level_of(wish.region).value, wish.period_kind):
-        return False  # there may be figures that this portal does not keep
-    row = table.completeness(wish.spec.event_type, wish.region, wish.period_kind, wish.period)
-    return row is not None and row.is_known and 0 < row.reported == row.nil
+def _nil_places(table: FigureTable, wish: Wish, regions: Sequence[str]) -> set[str]:
+    """Return the places that somebody reported of, and of which all who did reported that nothing happened.
+
+    Of a level that this portal does not keep nothing is said, as there may be figures.
+    """
+    view, kind = wish.spec.name, wish.period_kind
+    kept = [region for region in regions if table.holds(view, level_of(region).value, kind)]
+    rows = table.completenesses(wish.spec.event_type, kept, kind, wish.period)
+    return {region for region, row in rows.items() if row.is_known and 0 < row.reported == row.nil}
 
 
 def lent_cover(table: FigureTable, wish: Wish) -> FigureCoverage:
